@@ -1,0 +1,164 @@
+"""The clip: a video file plus its record. The one noun that travels through the course.
+
+On disk a set of clips is a Hugging Face VideoFolder: `metadata.jsonl` beside MP4 files, so that
+`datasets.load_dataset("videofolder", data_dir=folder)` reads it without any code of ours.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from .errors import KitError
+from . import video
+
+CATEGORIES = ("clinical practice", "medical teaching", "medical popular science", "medical animation", "medical imaging")
+SPLITS = ("train", "val", "test")
+
+
+@dataclass
+class Clip:
+    """A video file and its record (the fields of a MedVideoCap-55K record, paper section 3, then our own).
+
+    path: the MP4 file. width, height: pixels. fps: frames a second. duration: seconds. bit_rate: bits a second.
+    video_category: one of CATEGORIES. aesthetic_score, dover_score: the paper's scores, None when they were not computed.
+    factors: ground truth where it is known, for example {"modality": "echo", "echo.wall_motion": "reduced"}.
+    concepts: tags of `medgen_kit.knowledge`. extra: anything else worth keeping (JSON values only).
+    """
+
+    path: Path
+    video_name: str
+    width: int
+    height: int
+    fps: float
+    duration: float
+    bit_rate: int
+    video_category: str
+    camera_motion_type: str | None = None
+    aesthetic_score: float | None = None
+    dover_score: float | None = None
+    brief_caption: str = ""
+    detailed_caption: str = ""
+    source: str = ""
+    source_id: str = ""
+    licence: str = ""
+    split: str = "train"
+    clip_id: str = ""
+    factors: dict = field(default_factory=dict)
+    concepts: list = field(default_factory=list)
+    extra: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.path = Path(self.path)
+        self.clip_id = self.clip_id or hashlib.sha1(f"{self.source_id}/{self.video_name}".encode()).hexdigest()[:16]
+        if self.video_category not in CATEGORIES:
+            raise KitError(f"{self.path.name}: video_category '{self.video_category}' is not one of {', '.join(CATEGORIES)}.")
+        if self.split not in SPLITS:
+            raise KitError(f"{self.path.name}: split '{self.split}' is not one of {', '.join(SPLITS)}.")
+
+    @classmethod
+    def of(cls, path, **fields):
+        """The clip of a video file: size, fps, duration and bit rate are read from the file."""
+        info = video.probe(path)
+        return cls(path=path, video_name=fields.pop("video_name", Path(path).name), width=info.width, height=info.height,
+                   fps=info.fps, duration=info.duration, bit_rate=info.bit_rate, **fields)
+
+    @property
+    def resolution(self):
+        return f"{self.width}x{self.height}"
+
+    def frames(self, count=None, size=None):
+        """Frames uint8 [T, H, W, 3] of the file; `count` at interval centres, `size` pixels square or (height, width)."""
+        return video.read(self.path, count=count, size=size)[0]
+
+    def record(self, folder):
+        """One row of metadata.jsonl: the path relative to `folder`, factors and extra as JSON text (one flat schema)."""
+        row = {"file_name": PurePosixPath(self.path.resolve().relative_to(Path(folder).resolve())).as_posix(),
+               "resolution": self.resolution}
+        row |= {k: v for k, v in self.__dict__.items() if k != "path"}
+        return row | {"factors": json.dumps(self.factors), "extra": json.dumps(self.extra)}
+
+    @classmethod
+    def from_record(cls, folder, row):
+        """The inverse of `record`. Unknown columns are kept in `extra`; a path that leaves the folder is refused."""
+        row = dict(row)
+        path = inside(folder, row.pop("file_name", ""))
+        row.pop("resolution", None)
+        for key in ("factors", "extra"):
+            value = row.get(key) or {}
+            row[key] = json.loads(value) if isinstance(value, str) else dict(value)
+        known = {k: row.pop(k) for k in list(row) if k in cls.__dataclass_fields__}
+        known["extra"] |= row
+        known["concepts"] = list(known.get("concepts") or [])
+        return cls(path=path, **known)
+
+
+def inside(folder, name):
+    """`folder / name`, refused (KitError) when the name is empty, absolute or climbs out of the folder."""
+    folder = Path(folder).resolve()
+    path = (folder / str(name)).resolve()
+    if not name or folder not in path.parents:
+        raise KitError(f"metadata names '{name}', which is not a file inside {folder}. Paths must be relative and stay inside.")
+    return folder / str(name)
+
+
+def write_text(path, text):
+    """Write a text file whole or not at all: to a temporary name, then rename."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise KitError(f"{path} could not be written ({error.strerror}). Free some disk space or choose another folder, "
+                       "then run the same cell again.") from error
+
+
+def write_folder(folder, clips):
+    """Write `metadata.jsonl` for clips whose files already lie inside `folder`. Atomic. Returns the folder."""
+    rows = [json.dumps(clip.record(folder), ensure_ascii=False) for clip in clips]
+    write_text(Path(folder) / "metadata.jsonl", "\n".join(rows) + "\n")
+    return Path(folder)
+
+
+def read_folder(folder, split=None):
+    """The clips of a VideoFolder (metadata.jsonl), optionally of one split. KitError when there is none."""
+    table = Path(folder) / "metadata.jsonl"
+    if not table.is_file():
+        raise KitError(f"{folder} holds no metadata.jsonl, so it is not a set of clips. Run the stage that makes it first.")
+    clips = []
+    for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise KitError(f"{table}, line {number}: not valid JSON ({error}). Delete the folder and make the stage again.") from error
+        if split is None or row.get("split", "train") == split:
+            clips.append(Clip.from_record(folder, row))
+    return clips
+
+
+def validate_folder(folder):
+    """What is wrong with a VideoFolder, as sentences: a row without a file, a file without a row, a path that escapes.
+
+    `datasets` drops a file without a row silently, so both directions are looked at.
+    """
+    folder, problems, named = Path(folder), [], set()
+    for line in (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines():
+        name = json.loads(line).get("file_name", "")
+        try:
+            path = inside(folder, name)
+        except KitError as error:
+            problems.append(str(error))
+            continue
+        named.add(path.resolve())
+        if not path.is_file():
+            problems.append(f"row names {name}, but there is no such file")
+    for path in sorted(folder.rglob("*.mp4")):
+        if path.resolve() not in named:
+            problems.append(f"file {path.relative_to(folder).as_posix()} has no row")
+    return problems

@@ -1,0 +1,79 @@
+"""What this machine can do, and the stamp that every notebook prints: versions, device, profile, seed, commit."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from .clip import write_text
+
+STAMPED = ("torch", "numpy", "diffusers", "transformers", "accelerate", "datasets")
+
+
+def facts():
+    """Cores, memory (GiB), GPU name or None, GPU memory (GiB), CUDA capability (major, minor) or None, free disk (GiB)."""
+    gpu = memory = capability = None
+    try:
+        import torch
+        if torch.cuda.is_available():
+            gpu, capability = torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0)
+            memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+    except ImportError:
+        pass
+    from .run import runs_root
+    place = runs_root()
+    while not place.exists():
+        place = place.parent
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    return {"system": platform.platform(terse=True), "python": platform.python_version(), "cores": cores,
+            "memory_gib": round(pages / 2**30, 1), "gpu": gpu, "gpu_memory_gib": memory, "capability": capability,
+            "free_disk_gib": round(shutil.disk_usage(place).free / 2**30, 1)}
+
+
+def device():
+    """The torch device that trains and samples here: "cuda" when there is one, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def use_threads(count):
+    """Let torch use `count` CPU threads (no more than there are cores)."""
+    import torch
+
+    torch.set_num_threads(max(1, min(count, facts()["cores"])))
+
+
+def commit():
+    """The git commit of this checkout, with '+' when files were changed; 'unknown' outside a checkout."""
+    root = Path(__file__).resolve().parent.parent
+    try:
+        head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+        return head + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def stamp(run):
+    """Print where the figures of a notebook come from and keep it as `stamp.json` in the run."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from . import __version__
+    found = {}
+    for name in STAMPED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    here = facts()
+    said = {"medgen_kit": __version__, "commit": commit(), "profile": run.profile.name, "seed": run.profile.seed,
+            "when": time.strftime("%Y-%m-%d %H:%M"), "machine": here, "versions": found}
+    write_text(run.root / "stamp.json", json.dumps(said, indent=1))
+    print(f"MedGen Kit {__version__} ({said['commit']}), profile '{run.profile.name}': {run.profile.about}")
+    print(f"{here['cores']} cores, {here['memory_gib']} GiB memory, GPU: {here['gpu'] or 'none'}; run folder runs/{run.root.name}; seed {run.profile.seed}")
+    print(", ".join(f"{name} {number}" for name, number in found.items()))

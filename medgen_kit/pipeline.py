@@ -1,0 +1,48 @@
+"""The flow as one table: which function makes which stage, from which stages, with which settings of the profile.
+
+    sources -> curate -> caption -> align -> generate -> sample -> evaluate
+"""
+
+import importlib
+from dataclasses import dataclass
+
+from .errors import KitError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """maker: "module:function" inside medgen_kit. needs: stages it reads. sections: the parts of the profile it depends on."""
+
+    maker: str
+    needs: tuple = ()
+    sections: tuple = ()
+
+    def function(self):
+        module, name = self.maker.split(":")
+        return getattr(importlib.import_module(f"medgen_kit.{module}"), name)
+
+
+FLOW = {
+    "sources": Stage("sources.samples:build", (), ("data",)),
+    "curate": Stage("curate.stage:build", (), ("curate",)),
+    "caption": Stage("caption.stage:build", ("sources", "curate"), ("caption",)),
+    "align": Stage("align.stage:build", ("caption",), ("align", "generate")),
+    "generate": Stage("generate.stage:build", ("caption", "align"), ("generate",)),
+    "ablate": Stage("generate.ablate:build", ("caption", "align"), ("generate", "ablate")),
+    "sample": Stage("generate.sample:build", ("caption", "generate"), ("sample",)),
+    "evaluate": Stage("evaluate.stage:build", ("caption", "sample"), ("evaluate",)),
+    "augment": Stage("evaluate.augment:build", ("caption", "generate"), ("augment",)),
+}
+
+
+def need(run, stage):
+    """Folder of a finished stage. What is missing before it is made first, smallest first, and said so."""
+    if stage not in FLOW:
+        raise KitError(f"there is no stage '{stage}'. Stages: {', '.join(FLOW)}.")
+    step = FLOW[stage]
+    for before in step.needs:
+        need(run, before)
+    settings = run.profile.settings(*step.sections)
+    if not run.is_done(stage, step.function(), step.needs, settings):
+        print(f"Making stage '{stage}' of run '{run.root.name}' (profile '{run.profile.name}') ...", flush=True)
+    return run.make(stage, step.function(), step.needs, settings)

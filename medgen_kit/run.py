@@ -1,0 +1,198 @@
+"""The run: a folder with one sub-folder per stage, each with what the stage made and a manifest.json.
+
+A stage that finds its manifest with the same inputs and settings does nothing. A stage works in a partial folder and is
+renamed when it is done, so nothing half-written is ever taken for whole; an interrupted stage finds its partial folder again.
+"""
+
+import hashlib
+import inspect
+import json
+import os
+import resource
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import __version__
+from .clip import write_text
+from .errors import KitError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def runs_root():
+    """Where runs live: $MEDGEN_RUNS, else `runs/` in the repository, else `runs/` in the current folder."""
+    if os.environ.get("MEDGEN_RUNS"):
+        return Path(os.environ["MEDGEN_RUNS"]).expanduser()
+    return (REPOSITORY if (REPOSITORY / "pyproject.toml").is_file() else Path.cwd()) / "runs"
+
+
+@dataclass
+class Work:
+    """What a stage function is handed: where to write, with which sizes, from which finished stages.
+
+    out: folder to write into (after an interruption it still holds what was there). inputs: folder of each input stage.
+    say: prints one progress line. settings: anything the caller adds (kept in the manifest).
+    """
+
+    out: Path
+    profile: object
+    inputs: dict
+    stage: str
+    run: "Run"
+    settings: dict = field(default_factory=dict)
+
+    def say(self, text):
+        print(f"  {self.stage}: {text}", flush=True)
+
+
+class Run:
+    """A run folder: `Run.open(profile)` then `run.make(...)`, `run.folder(stage)`, `run.report(stage, ...)`."""
+
+    def __init__(self, root, profile):
+        self.root, self.profile = Path(root), profile
+
+    @classmethod
+    def open(cls, profile, name=""):
+        """The run `name` (default: the profile's name) under `runs_root()`; made when it is not there."""
+        name = name or profile.name
+        if Path(name).name != name or name.startswith("."):
+            raise KitError(f"run_name '{name}' must be a plain folder name, for example 'my-first-run'.")
+        root = runs_root() / name
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise KitError(f"the run folder {root} could not be made ({error.strerror}). Set MEDGEN_RUNS to a folder you may write.") from error
+        return cls(root, profile)
+
+    def __repr__(self):
+        return f"Run('{self.root.name}', profile='{self.profile.name}', stages={self.stages()})"
+
+    def folder(self, stage):
+        """Folder of a stage (it may not exist yet)."""
+        return self.root / stage
+
+    def stages(self):
+        """Names of the finished stages."""
+        return sorted(p.parent.name for p in self.root.glob("*/manifest.json"))
+
+    def manifest(self, stage):
+        """manifest.json of a finished stage, or None."""
+        path = self.folder(stage) / "manifest.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def fingerprint(self, stage, function, inputs, settings):
+        """Hash of everything a stage depends on: its sizes, seed, inputs and the code of its package."""
+        before = {}
+        for name in inputs:
+            manifest = self.manifest(name)
+            if manifest is None:
+                raise KitError(f"stage '{stage}' needs stage '{name}', which is not there. Run kit.need(run, '{name}') first.")
+            before[name] = manifest["fingerprint"]
+        facts = {"stage": stage, "settings": settings, "inputs": before, "code": code_hash(function)}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+    def is_done(self, stage, function, inputs=(), settings=None):
+        """True when the stage stands with exactly these inputs and settings."""
+        manifest = self.manifest(stage)
+        return manifest is not None and manifest["fingerprint"] == self.fingerprint(stage, function, inputs, settings or {})
+
+    def make(self, stage, function, inputs=(), settings=None):
+        """Folder of `stage`, made by `function(work) -> figures` unless it stands already. Safe to call from two notebooks.
+
+        inputs: names of finished stages. settings: what else the result depends on. figures go to report.json.
+        """
+        settings = settings or {}
+        with self._lock(stage):
+            mark = self.fingerprint(stage, function, inputs, settings)
+            manifest = self.manifest(stage)
+            if manifest and manifest["fingerprint"] == mark:
+                return self.folder(stage)
+            partial = self._partial(stage, mark)
+            work = Work(partial, self.profile, {name: self.folder(name) for name in inputs}, stage, self, settings)
+            started, cpu = time.time(), time.process_time()
+            try:
+                figures = function(work) or {}
+            except OSError as error:
+                raise KitError(f"stage '{stage}' stopped: {error.strerror or error} ({error.filename or partial}). What was done is kept in "
+                               f"{partial}; put it right (a full disk?) and run the same cell again.") from error
+            figures = {"seconds": round(time.time() - started, 1), **figures}
+            facts = {"stage": stage, "fingerprint": mark, "inputs": list(inputs), "settings": settings, "profile": self.profile.name,
+                     "seed": self.profile.seed, "version": __version__, "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(started)),
+                     "seconds": figures["seconds"], "cpu_seconds": round(time.process_time() - cpu, 1),
+                     "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+            (partial / "inputs.json").unlink(missing_ok=True)
+            write_text(partial / "manifest.json", json.dumps(facts, indent=1, default=str))
+            self._swap(partial, self.folder(stage))
+            self.report(stage, **figures)
+        return self.folder(stage)
+
+    def report(self, section, **figures):
+        """Merge figures into `report.json` under `section`. Atomic; two notebooks may report at once."""
+        with self._lock("report"):
+            whole = self.figures()
+            whole[section] = {**whole.get(section, {}), **figures}
+            write_text(self.root / "report.json", json.dumps(whole, indent=1, sort_keys=True, default=float))
+
+    def figures(self, section=None):
+        """All of report.json as a dict, or one section of it ({} when it is not there)."""
+        path = self.root / "report.json"
+        whole = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return whole if section is None else whole.get(section, {})
+
+    def _partial(self, stage, mark):
+        """The partial folder of a stage: kept when it belongs to the same work, emptied when it does not."""
+        partial = self.root / f".{stage}.partial"
+        note = partial / "inputs.json"
+        if note.is_file() and json.loads(note.read_text())["fingerprint"] != mark or partial.exists() and not note.is_file():
+            shutil.rmtree(partial)
+        partial.mkdir(exist_ok=True)
+        write_text(note, json.dumps({"fingerprint": mark}))
+        return partial
+
+    @staticmethod
+    def _swap(partial, final):
+        """Put the finished folder in place of an older one."""
+        old = final.with_name(f".{final.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if final.exists():
+            os.replace(final, old)
+        os.replace(partial, final)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _lock(self, name):
+        return _Lock(self.root / ".locks" / f"{name}.lock", name)
+
+
+class _Lock:
+    """Two notebooks on one run wait for each other's stage; the one that waits says so."""
+
+    def __init__(self, path, name):
+        from filelock import FileLock
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.lock, self.name = FileLock(str(path)), name
+
+    def __enter__(self):
+        from filelock import Timeout
+
+        try:
+            self.lock.acquire(timeout=1)
+        except Timeout:
+            print(f"  {self.name}: another notebook is making this stage; waiting for it ...", flush=True)
+            self.lock.acquire()
+
+    def __exit__(self, *_):
+        self.lock.release()
+
+
+def code_hash(function):
+    """Hash of the Python files of the package that holds `function` (the file alone for a function outside medgen_kit)."""
+    path = Path(inspect.getsourcefile(function))
+    package = Path(__file__).parent
+    files = [path]
+    if package in path.parents:
+        top = package / path.relative_to(package).parts[0]
+        files = sorted(top.rglob("*.py")) if top.is_dir() else [path]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]

@@ -1,0 +1,185 @@
+"""Video files in and out: probe, decode, sample frames, resize, encode. PyAV decodes everything; OpenCV resizes.
+
+Frames are uint8 arrays [T, H, W, 3], RGB.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .errors import KitError, VideoError
+
+MAX_PIXELS = 64_000_000 * 60          # refuse to hold more than about a minute of 4K in memory
+SYNTHETIC = "SYNTHETIC - not for clinical use"
+
+
+@dataclass
+class VideoInfo:
+    """What a file says after one look: pixels, frames a second, number of frames, seconds, bits a second, codec name."""
+
+    width: int
+    height: int
+    fps: float
+    frames: int
+    duration: float
+    bit_rate: int
+    codec: str
+    comment: str = ""
+
+
+def _open(path):
+    import av
+
+    path = Path(path)
+    if not path.is_file():
+        raise VideoError(path, "missing", "there is no such file. Check the name, or make the stage that writes it again.")
+    if path.stat().st_size == 0:
+        raise VideoError(path, "empty", "the file is empty. Copy or download it again.")
+    try:
+        container = av.open(str(path))
+    except (av.error.FFmpegError, ValueError) as error:
+        head = path.open("rb").read(64)
+        if b"ftyp" in head[:16]:
+            raise VideoError(path, "no_index", "the MP4 has no index (the recording or copy broke off). Copy it again.") from error
+        raise VideoError(path, "not_media", "this is not a video file, whatever its name says.") from error
+    if not container.streams.video:
+        container.close()
+        raise VideoError(path, "no_video", "the file holds no picture track (sound only?).")
+    return container
+
+
+def probe(path):
+    """VideoInfo of a file, by counting its packets (no decoding). Raises VideoError with a typed reason."""
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        if stream.codec_context.name in ("mjpeg", "png", "gif", "webp") and container.format.name.endswith(("pipe", "image2", "gif")):
+            raise VideoError(path, "still_image", "this is a picture, not a video. Use it as an image.")
+        fps = float(stream.average_rate or stream.base_rate or 0)
+        comment = container.metadata.get("comment", "")
+        width, height, codec = stream.codec_context.width, stream.codec_context.height, stream.codec_context.name
+        sizes = [packet.size for packet in container.demux(stream) if packet.size]
+    if not width or not height or not sizes or fps <= 0:
+        raise VideoError(path, "no_video", "the picture track holds no frames.")
+    duration = len(sizes) / fps
+    return VideoInfo(width, height, fps, len(sizes), duration, int(8 * sum(sizes) / duration), codec, comment)
+
+
+def iter_frames(path):
+    """Yield (seconds, frame uint8 [H, W, 3]) in one forward pass. A file that breaks off raises VideoError 'truncated'."""
+    import av
+
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "SLICE"
+        expected = stream.frames
+        fps, first, count = float(stream.average_rate or 1), None, 0
+        try:
+            for frame in container.decode(stream):
+                seconds = frame.time if frame.time is not None else count / fps
+                first = seconds if first is None else first
+                count += 1
+                yield seconds - first, frame.to_ndarray(format="rgb24")
+        except av.error.FFmpegError as error:
+            raise VideoError(path, "truncated", f"the file breaks off after {count} frames. Copy or download it again.") from error
+    if expected and count < 0.98 * expected:
+        raise VideoError(path, "truncated", f"only {count} of {expected} frames can be decoded. Copy or download it again.")
+
+
+def sample_indices(total, count):
+    """`count` frame numbers at the centres of equal intervals of [0, total): k -> floor((k + 0.5) / count * total)."""
+    if total < 1 or count < 1:
+        raise KitError(f"sample_indices needs at least one frame and one sample, not total={total}, count={count}.")
+    return [int((k + 0.5) / count * total) for k in range(count)]
+
+
+def read(path, count=None, indices=None, size=None):
+    """Frames uint8 [T, H, W, 3] and fps of a file.
+
+    count: that many frames at interval centres. indices: these frame numbers. size: pixels, square or (height, width).
+    Raises VideoError (typed reason) for a file that cannot be used, KitError for an index past the end.
+    """
+    info = probe(path)
+    if count is not None:
+        indices = sample_indices(info.frames, count)
+    wanted = None if indices is None else set(indices)
+    kept = info.frames if wanted is None else len(wanted)
+    if info.width * info.height * kept > MAX_PIXELS:
+        raise VideoError(path, "too_large", f"{kept} frames of {info.width}x{info.height} do not fit in memory. Ask for fewer frames "
+                         "with count=, or cut the video first (notebook 02).")
+    frames = {}
+    for number, (_, frame) in enumerate(iter_frames(path)):
+        if wanted is None or number in wanted:
+            frames[number] = frame if size is None else resize(frame[None], size)[0]
+    order = sorted(frames) if indices is None else list(indices)
+    missing = [i for i in order if i not in frames]
+    if missing:
+        if count is not None and frames:
+            last = max(frames)
+            order = [i if i in frames else last for i in order]
+        else:
+            raise KitError(f"{path} has {len(frames)} of the frames asked for; frame {missing[0]} is past its end.")
+    return np.stack([frames[i] for i in order]), info.fps
+
+
+def resize(frames, size):
+    """Frames [T, H, W, 3] at `size` pixels, square or (height, width). Shrinks by area, enlarges by Lanczos."""
+    import cv2
+
+    height, width = (size, size) if isinstance(size, int) else size
+    if frames.shape[1:3] == (height, width):
+        return frames
+    how = cv2.INTER_AREA if height * width < frames.shape[1] * frames.shape[2] else cv2.INTER_LANCZOS4
+    return np.stack([cv2.resize(frame, (width, height), interpolation=how) for frame in frames])
+
+
+def mark_synthetic(frames):
+    """The frames with a small visible SYNTHETIC mark at the lower left (frames under 96 pixels are enlarged first)."""
+    import cv2
+
+    if frames.shape[1] < 96:
+        frames = resize(frames, (96, round(96 * frames.shape[2] / frames.shape[1] / 2) * 2))
+    frames, scale = frames.copy(), frames.shape[1] / 96 * 0.3
+    for frame in frames:
+        where = (3, frame.shape[0] - 4)
+        cv2.putText(frame, "SYNTHETIC", where, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.putText(frame, "SYNTHETIC", where, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA)
+    return frames
+
+
+def write(path, frames, fps, crf=18, synthetic=False, title=""):
+    """Write frames uint8 [T, H, W, 3] as an H.264 MP4 (yuv420p, plays in a browser). Whole or not at all.
+
+    crf: 0 (lossless) to 51. synthetic: writes SYNTHETIC into the container's comment. Odd sizes are padded by one pixel.
+    Raises KitError for a wrong array and for a full disk.
+    """
+    import av
+
+    frames = np.asarray(frames)
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not len(frames):
+        raise KitError(f"video.write takes uint8 [T, H, W, 3] with T >= 1, not {frames.dtype} {list(frames.shape)}.")
+    frames = np.pad(frames, ((0, 0), (0, frames.shape[1] % 2), (0, frames.shape[2] % 2), (0, 0)), mode="edge")
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container:
+            if synthetic:
+                container.metadata["comment"] = SYNTHETIC
+            if title:
+                container.metadata["title"] = title
+            from fractions import Fraction
+            stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001),
+                                          options={"crf": str(crf), "preset": "veryfast", "threads": "1"})
+            stream.height, stream.width = frames.shape[1:3]
+            stream.pix_fmt = "yuv420p"
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+            container.mux(stream.encode())
+        os.replace(part, path)
+    except OSError as error:
+        raise KitError(f"{path} could not be written ({error.strerror or error}). Free some disk space, then run the cell again.") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
