@@ -1,0 +1,121 @@
+"""Clips and captions as tensors: frames at the model's size, a word-level tokenizer, and which concepts each caption names."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import knowledge
+from ..clip import read_folder, write_text
+from ..errors import KitError, VideoError
+
+
+def load_frames(clips, frames, size):
+    """Decode every clip to uint8 [N, frames, size, size, 3] (frames at interval centres). Unreadable files raise VideoError."""
+    def one(clip):
+        picture = clip.frames(count=frames, size=size)
+        if len(picture) != frames:
+            raise VideoError(clip.path, "too_short", f"{len(picture)} frames decoded, {frames} needed.")
+        return picture
+
+    with ThreadPoolExecutor(2) as pool:
+        return np.stack(list(pool.map(one, clips)))
+
+
+def train_tokenizer(captions, max_length=128):
+    """A word-level tokenizer (lower case, words and digits) with [PAD], [UNK], [CLS], made from the captions themselves."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    words.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace("-", " ")])
+    words.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)])
+    words.train_from_iterator(captions, trainers.WordLevelTrainer(special_tokens=["[PAD]", "[UNK]", "[CLS]"], min_frequency=2))
+    words.post_processor = processors.TemplateProcessing(single="[CLS] $A", special_tokens=[("[CLS]", words.token_to_id("[CLS]"))])
+    return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
+                                   model_max_length=max_length, padding_side="right")
+
+
+@dataclass
+class ConceptSet:
+    """The concepts that the model learns: the tags that occur often enough in the training captions.
+
+    names: tags, [C]. rivals: bool [C, C], True where two concepts never occur in one caption (colon and heart; entering
+    and withdrawing): naming one says that the other is absent.
+    """
+
+    names: list
+    rivals: np.ndarray
+
+    @classmethod
+    def of(cls, tag_lists, at_least=8):
+        """Count tags over captions; keep those in at least `at_least` captions but not in nearly all of them."""
+        counts = {}
+        for tags in tag_lists:
+            for tag in set(tags):
+                counts[tag] = counts.get(tag, 0) + 1
+        names = sorted(tag for tag, n in counts.items() if at_least <= n <= 0.95 * len(tag_lists))
+        if not names:
+            raise KitError("no medical concept occurs often enough in the captions to be learned. Use more clips, or captions that name what is seen.")
+        index = {name: i for i, name in enumerate(names)}
+        present = np.zeros((len(tag_lists), len(names)), np.float32)
+        for row, tags in enumerate(tag_lists):
+            present[row, [index[t] for t in set(tags) if t in index]] = 1
+        return cls(names, (present.T @ present) == 0)
+
+    def targets(self, captions):
+        """(present, known): two float arrays [N, C] in {0, 1}, read from the words of each caption.
+
+        A concept that is named is present; one that is negated, or a rival of a named one, is known to be absent;
+        about the others the caption says nothing, and no loss is taken on them.
+        """
+        index = {name: i for i, name in enumerate(self.names)}
+        present, absent = (np.zeros((len(captions), len(self.names)), np.float32) for _ in range(2))
+        for row, caption in enumerate(captions):
+            present[row, [index[t] for t in knowledge.tags(caption) if t in index]] = 1
+            absent[row, [index[t] for t in knowledge.tags(caption, negated=True) if t in index]] = 1
+        absent = np.maximum(absent, (present @ self.rivals.astype(np.float32)) > 0) * (1 - present)
+        return present, np.maximum(present, absent).astype(np.float32)
+
+    def save(self, path):
+        write_text(path, json.dumps({"names": self.names, "rivals": self.rivals.astype(int).tolist()}))
+
+    @classmethod
+    def load(cls, path):
+        facts = json.loads(Path(path).read_text(encoding="utf-8"))
+        return cls(facts["names"], np.array(facts["rivals"], bool))
+
+
+@dataclass
+class ClipData:
+    """What training reads: frames uint8 [N, T, S, S, 3] and, per clip, brief and detailed caption, split, factors, held-out mark."""
+
+    frames: np.ndarray
+    rows: list
+
+    @classmethod
+    def read(cls, folder, frames, size):
+        """All clips of a VideoFolder that have captions and move (T frames of `size` pixels)."""
+        clips = [clip for clip in read_folder(folder) if clip.brief_caption and clip.camera_motion_type != "still image"]
+        rows = [{"brief": c.brief_caption, "detailed": c.detailed_caption, "split": c.split, "factors": c.factors,
+                 "held_out": bool(c.extra.get("held_out")), "category": c.video_category, "clip_id": c.clip_id,
+                 "source": c.source} for c in clips]
+        return cls(load_frames(clips, frames, size), rows)
+
+    def save(self, folder):
+        np.savez(Path(folder) / "clips.npz", frames=self.frames)
+        write_text(Path(folder) / "clips.json", json.dumps(self.rows))
+
+    @classmethod
+    def load(cls, folder):
+        with np.load(Path(folder) / "clips.npz") as arrays:
+            return cls(arrays["frames"], json.loads((Path(folder) / "clips.json").read_text(encoding="utf-8")))
+
+    def split(self, name):
+        """Numbers of the clips of one split."""
+        return np.array([i for i, row in enumerate(self.rows) if row["split"] == name], int)
+
+    def captions(self, kind):
+        return [row[kind] for row in self.rows]
