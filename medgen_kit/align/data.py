@@ -24,13 +24,13 @@ def load_frames(clips, frames, size):
         return np.stack(list(pool.map(one, clips)))
 
 
-def train_tokenizer(captions, max_length=128):
-    """A word-level tokenizer (lower case, words and digits) with [PAD], [UNK], [CLS], made from the captions themselves."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+def train_tokenizer(captions, max_length=144):
+    """A word-level tokenizer (lower case, words and digits, no punctuation) with [PAD], [UNK], [CLS], made from the captions themselves."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     words = Tokenizer(models.WordLevel(unk_token="[UNK]"))
-    words.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace("-", " ")])
+    words.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(Regex("[^a-z0-9 ]+"), " ")])
     words.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)])
     words.train_from_iterator(captions, trainers.WordLevelTrainer(special_tokens=["[PAD]", "[UNK]", "[CLS]"], min_frequency=2))
     words.post_processor = processors.TemplateProcessing(single="[CLS] $A", special_tokens=[("[CLS]", words.token_to_id("[CLS]"))])

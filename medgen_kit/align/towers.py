@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel, VideoMAEConfig, VideoMAEModel
 SPACE = 96
 
 
-def text_tower(vocabulary, hidden=96, layers=2, positions=128):
+def text_tower(vocabulary, hidden=96, layers=2, positions=144):
     """A small bidirectional text encoder (transformers' BERT)."""
     return BertModel(BertConfig(vocab_size=vocabulary, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=4,
                                 intermediate_size=2 * hidden, max_position_embeddings=positions, hidden_dropout_prob=0.0,

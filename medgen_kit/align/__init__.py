@@ -1,0 +1,9 @@
+"""Align: video-text contrastive pretraining and medical concepts (part 1 and 3 of the described system)."""
+
+from .data import ClipData, ConceptSet, load_frames, train_tokenizer
+from .losses import concept_loss, info_nce, recall_at
+from .towers import VideoTextModel, text_tower, video_tower
+from .train import embed, fit, retrieval
+
+__all__ = ["ClipData", "ConceptSet", "VideoTextModel", "concept_loss", "embed", "fit", "info_nce", "load_frames", "recall_at",
+           "retrieval", "text_tower", "train_tokenizer", "video_tower"]

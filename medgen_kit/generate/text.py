@@ -1,0 +1,30 @@
+"""Prompts as the generator reads them: the frozen text tower's word features, with the pooled prompt in front."""
+
+import torch
+
+SHORT, LONG = 40, 144          # fixed lengths, so that padding does not depend on the other prompts of a batch
+
+
+@torch.no_grad()
+def encode_prompts(text_encoder, tokenizer, prompts, length=None):
+    """Features [N, 1 + L, D] of N prompts: row 0 the mean over words, then one row a word, zeros after the last.
+
+    L: SHORT (brief captions) unless a prompt is longer, then LONG; longer prompts are cut there. An empty prompt is all zeros: that is
+    the "no prompt" of classifier-free guidance.
+    """
+    prompts = list(prompts)
+    longest = max(len(ids) for ids in tokenizer(prompts)["input_ids"])
+    length = length or (SHORT if longest <= SHORT else LONG)
+    batch = tokenizer(prompts, padding="max_length", truncation=True, max_length=length, return_tensors="pt").to(text_encoder.device)
+    mask = batch["attention_mask"].unsqueeze(-1).to(text_encoder.dtype)
+    words = text_encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state * mask
+    pooled = words.sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(min=1)
+    features = torch.cat([pooled, words], 1)
+    empty = torch.tensor([not prompt.strip() for prompt in prompts], device=features.device)
+    return features.masked_fill(empty[:, None, None], 0.0)
+
+
+def encode_captions(text_encoder, tokenizer, captions, length, batch=128):
+    """Features of many captions in float16 [N, 1 + length, D], made once before training."""
+    parts = [encode_prompts(text_encoder, tokenizer, captions[i:i + batch], length).half() for i in range(0, len(captions), batch)]
+    return torch.cat(parts)
