@@ -1,0 +1,16 @@
+"""Draws what it is handed: figures, filmstrips, players, tables. Every picture carries an alt text and stays small.
+
+A leaf: it imports only the base, and everything it offers displays something and returns None.
+"""
+
+from .browser import explorer, explorer_page
+from .bundle import is_notebook
+from .charts import figure, plotly, style
+from .diagram import flow
+from .movies import player
+from .progress import TrainingMonitor, monitor
+from .strips import filmstrip, filmstrip_image, sheet, sheet_image
+from .tables import table
+
+__all__ = ["TrainingMonitor", "explorer", "explorer_page", "figure", "filmstrip", "filmstrip_image", "flow", "is_notebook", "monitor",
+           "player", "plotly", "sheet", "sheet_image", "style", "table"]

@@ -1,0 +1,65 @@
+"""Tables with a header row, for the page and as plain text."""
+
+import html
+import math
+
+from .bundle import CAPTION, is_notebook
+
+CELL = "padding:4px 10px; text-align:{}; vertical-align:top; border-bottom:1px solid #ddd"
+
+
+def table(rows, caption="", digits=3):
+    """Show rows (a list of dicts, a dict of name -> value, or a pandas DataFrame) as a table; numbers with `digits` decimals."""
+    columns, body = cells(rows, digits)
+    lines = [caption] if caption else []
+    lines += text_lines(columns, body)
+    if not is_notebook():
+        print("\n".join(lines), flush=True)
+        return
+    from IPython.display import display
+
+    display({"text/html": page(columns, body, caption), "text/plain": "\n".join(lines)}, raw=True)
+
+
+def cells(rows, digits=3):
+    """(column names, rows of (text, is a number)) of anything `table` takes."""
+    if hasattr(rows, "to_dict") and hasattr(rows, "columns"):
+        rows = rows if str(type(rows.index).__name__) == "RangeIndex" else rows.reset_index()
+        rows = rows.to_dict("records")
+    elif isinstance(rows, dict):
+        rows = [{"name": key, "value": value} for key, value in rows.items()]
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    body = [[(written(row.get(c), digits), isinstance(row.get(c), (int, float))) for c in columns] for row in rows]
+    return [str(c) for c in columns], body
+
+
+def written(value, digits=3):
+    """One value as text: floats rounded, nothing for None or NaN, yes and no for truth values."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or isinstance(value, float) and math.isnan(value):
+        return "\u2013"
+    if isinstance(value, float) or type(value).__name__.startswith("float"):
+        return f"{value:,.{digits}f}"
+    if isinstance(value, int) and abs(value) >= 10_000:
+        return f"{value:,}"
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def text_lines(columns, body):
+    """The table as aligned text."""
+    grid = [columns, *[[text for text, _ in row] for row in body]]
+    widths = [max(len(row[k]) for row in grid) for k in range(len(columns))]
+    right = [bool(body) and all(row[k][1] for row in body) for k in range(len(columns))]
+    return ["  ".join(text.rjust(w) if r else text.ljust(w) for text, w, r in zip(row, widths, right)).rstrip() for row in grid]
+
+
+def page(columns, body, caption=""):
+    """The table as HTML, header cells marked as such."""
+    head = "".join(f'<th scope="col" style="{CELL.format("left")}">{html.escape(c)}</th>' for c in columns)
+    rows = ""
+    for row in body:
+        sides = [(text, "right" if number else "left") for text, number in row]
+        rows += "<tr>" + "".join(f'<td style="{CELL.format(side)}">{html.escape(text)}</td>' for text, side in sides) + "</tr>"
+    note = CAPTION.format(html.escape(caption)) if caption else ""
+    return f'{note}<table style="border-collapse:collapse; font-size:14px"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
