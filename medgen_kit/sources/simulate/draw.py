@@ -1,7 +1,7 @@
 """Drawing for the simulators: a coordinate grid, soft shapes, smooth texture, and random numbers with one stream per clip.
 
-All shapes are masks float32 [N, T, S, S] in 0..1 (N clips, T frames, S pixels a side; an axis may be 1). Coordinates run from -1 (left, top)
-to 1 (right, bottom) and are independent of S. Numbers handed in are scalars, [N] (one per clip) or [N, T] (one per clip and frame).
+All shapes are masks float32 [N, T, S, S] in 0..1 (N clips, T frames, S pixels a side; an axis may be 1). Coordinates run from -1
+(left, top) to 1 (right, bottom) and are independent of S. Numbers handed in are scalars, [N] (one per clip) or [N, T] (one per clip and frame).
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ class Dice:
     def uniform(self, low=0.0, high=1.0, shape=()):
         """float32 [N, *shape] between `low` and `high`."""
         self.calls += 1
-        stream = scramble(self.keys + np.uint64(self.calls) * MIX2)
+        stream = scramble(self.keys + np.uint64(self.calls * int(MIX2) % 2**64))
         count = int(np.prod(shape, dtype=int))
         bits = scramble(stream[:, None] + np.arange(1, count + 1, dtype=np.uint64) * STEP)
         unit = (bits >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
@@ -140,7 +140,7 @@ def hat(size, cells):
 
 
 def texture(dice, size, cells, frames=1):
-    """Smooth noise [N, frames, S, S], about zero mean and unit variance at the knots; `cells` x `cells` knots, the same field at every size."""
+    """Smooth noise [N, frames, S, S], zero mean, unit variance at its `cells` x `cells` knots; the same field at every size."""
     knots = dice.uniform(-1.732, 1.732, (frames, cells, cells))
     weight = hat(size, cells)
     return np.matmul(np.matmul(weight, knots), weight.T)
