@@ -23,6 +23,7 @@ class Stage:
 
 
 FLOW = {
+    "taste": Stage("generate.taste:build", (), ("taste",)),
     "sources": Stage("sources.samples:build", (), ("data",)),
     "curate": Stage("curate.stage:build", (), ("curate",)),
     "caption": Stage("caption.stage:build", ("sources", "curate"), ("caption",)),
@@ -35,8 +36,11 @@ FLOW = {
 }
 
 
-def need(run, stage):
-    """Folder of a finished stage. What is missing before it is made first, smallest first, and said so."""
+def need(run, stage, watch=None):
+    """Folder of a finished stage. What is missing before it is made first, smallest first, and said so.
+
+    watch: for a stage that trains, something with `update(step, loss=, seconds_left=, picture=)` (`show.monitor`).
+    """
     if stage not in FLOW:
         raise KitError(f"there is no stage '{stage}'. Stages: {', '.join(FLOW)}.")
     step = FLOW[stage]
@@ -45,4 +49,4 @@ def need(run, stage):
     settings = run.profile.settings(*step.sections)
     if not run.is_done(stage, step.function(), step.needs, settings):
         print(f"Making stage '{stage}' of run '{run.root.name}' (profile '{run.profile.name}') ...", flush=True)
-    return run.make(stage, step.function(), step.needs, settings)
+    return run.make(stage, step.function(), step.needs, settings, watch)

@@ -33,7 +33,7 @@ class Work:
     """What a stage function is handed: where to write, with which sizes, from which finished stages.
 
     out: folder to write into (after an interruption it still holds what was there). inputs: folder of each input stage.
-    say: prints one progress line. settings: anything the caller adds (kept in the manifest).
+    say: prints one progress line. settings: anything the caller adds (kept in the manifest). watch: None, or what draws a training as it runs.
     """
 
     out: Path
@@ -42,6 +42,7 @@ class Work:
     stage: str
     run: "Run"
     settings: dict = field(default_factory=dict)
+    watch: object = None
 
     def say(self, text):
         print(f"  {self.stage}: {text}", flush=True)
@@ -98,7 +99,7 @@ class Run:
         manifest = self.manifest(stage)
         return manifest is not None and manifest["fingerprint"] == self.fingerprint(stage, function, inputs, settings or {})
 
-    def make(self, stage, function, inputs=(), settings=None):
+    def make(self, stage, function, inputs=(), settings=None, watch=None):
         """Folder of `stage`, made by `function(work) -> figures` unless it stands already. Safe to call from two notebooks.
 
         inputs: names of finished stages. settings: what else the result depends on. figures go to report.json.
@@ -110,7 +111,7 @@ class Run:
             if manifest and manifest["fingerprint"] == mark:
                 return self.folder(stage)
             partial = self._partial(stage, mark)
-            work = Work(partial, self.profile, {name: self.folder(name) for name in inputs}, stage, self, settings)
+            work = Work(partial, self.profile, {name: self.folder(name) for name in inputs}, stage, self, settings, watch)
             started, cpu = time.time(), time.process_time()
             try:
                 figures = function(work) or {}

@@ -1,0 +1,19 @@
+"""Generate: the encoder-decoder that turns a prompt (and a first frame, if given) into a clip.
+
+text encoder -> denoiser (Wan at tiny size, flow matching) -> eigenframe decoder; every output is SYNTHETIC.
+"""
+
+from . import flow
+from .concepts import ConceptClassifier, alignment_loss, train_classifier
+from .data import load_parts, training_set
+from .flip import flipped_word_test
+from .pipeline import MedGenTinyPipeline, load_pipeline
+from .prompts import make_prompts
+from .sample import generate_clips, open_generator
+from .tokenizer import EigenframeTokenizer
+from .train import Recipe, Trainee, draw_batch, losses, train
+from .transformer import TinyWan
+
+__all__ = ["ConceptClassifier", "EigenframeTokenizer", "MedGenTinyPipeline", "Recipe", "TinyWan", "Trainee", "alignment_loss", "draw_batch",
+           "flipped_word_test", "flow", "generate_clips", "load_parts", "load_pipeline", "losses", "make_prompts", "open_generator", "train",
+           "train_classifier", "training_set"]
