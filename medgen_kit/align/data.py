@@ -58,7 +58,8 @@ class ConceptSet:
                 counts[tag] = counts.get(tag, 0) + 1
         names = sorted(tag for tag, n in counts.items() if at_least <= n <= 0.95 * len(tag_lists))
         if not names:
-            raise KitError("no medical concept occurs often enough in the captions to be learned. Use more clips, or captions that name what is seen.")
+            raise KitError("no medical concept occurs often enough in the captions to be learned. "
+                           "Use more clips, or captions that name what is seen.")
         index = {name: i for i, name in enumerate(names)}
         present = np.zeros((len(tag_lists), len(names)), np.float32)
         for row, tags in enumerate(tag_lists):

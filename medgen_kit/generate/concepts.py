@@ -51,7 +51,7 @@ class ConceptClassifier(nn.Module):
 
 
 def train_classifier(latents, present, known, steps, seed=0, batch=128, lr=1e-3):
-    """A frozen `ConceptClassifier` of real latents [N, C, T, 1, 1], trained at noise levels .02 to .95; targets as in ConceptSet.targets."""
+    """A frozen `ConceptClassifier` of real latents [N, C, T, 1, 1], trained at noise levels .02 to .95; targets as in ConceptSet."""
     torch.manual_seed(seed)
     model = ConceptClassifier(latents[0].numel(), present.shape[1])
     model.denoiser = WienerDenoiser.fit(latents)

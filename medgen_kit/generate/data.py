@@ -17,7 +17,7 @@ KINDS = ("brief", "detailed")
 class TrainingSet:
     """N clips of the training split, by row.
 
-    latents [N, K, T, 1, 1]; text {kind: float16 [N, 1 + L, D]}; present, known {kind: [N, C]}; features [N, T, D] of the frozen video tower.
+    latents [N, K, T, 1, 1]; text {kind: float16 [N, 1 + L, D]}; present, known {kind: [N, C]}; features [N, T, D]: video tower, frozen.
     """
 
     latents: torch.Tensor

@@ -72,7 +72,8 @@ class MedGenTinyPipeline(DiffusionPipeline):
         image = image[None] if image.ndim == 3 else image
         size = self.vae.config.size
         if image.shape[1:] != (size, size, 3) or image.dtype != np.uint8:
-            raise KitError(f"image must be uint8 [{size}, {size}, 3] (one first frame, or one per prompt), not {image.dtype} {list(image.shape)}.")
+            raise KitError(f"image must be uint8 [{size}, {size}, 3] (one first frame, or one per prompt), "
+                           f"not {image.dtype} {list(image.shape)}.")
         return self.vae.encode(torch.as_tensor(np.repeat(image, count, 0) if len(image) == 1 else image)[:, None])
 
 

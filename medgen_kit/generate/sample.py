@@ -11,7 +11,8 @@ from .pipeline import load_pipeline
 from .prompts import make_prompts
 
 CATEGORY = {"echo": "medical imaging", "ctmr": "medical imaging", "brain": "medical imaging", "endoscopy": "clinical practice",
-            "laparoscopy": "clinical practice", "microscopy": "medical popular science", "ecg": "medical animation", "slide": "medical teaching"}
+            "laparoscopy": "clinical practice", "microscopy": "medical popular science", "ecg": "medical animation",
+            "slide": "medical teaching"}
 
 
 def open_generator(profile, folder):

@@ -51,5 +51,5 @@ def small_parts(count, seed):
     clips = ClipData(sources.render(factors, seed, 9, 32), rows)
     tokenizer = train_tokenizer([row[kind] for row in rows for kind in KINDS])
     torch.manual_seed(seed)
-    return Parts(tokenizer, text_tower(len(tokenizer)).eval().requires_grad_(False), EigenframeTokenizer.fit(clips.frames, min(128, 8 * count), seed),
-                 None, clips, None)
+    encoder = text_tower(len(tokenizer)).eval().requires_grad_(False)
+    return Parts(tokenizer, encoder, EigenframeTokenizer.fit(clips.frames, min(128, 8 * count), seed), None, clips, None)

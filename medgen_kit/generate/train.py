@@ -27,7 +27,8 @@ class Recipe:
     """Sizes of a training run. repa, knowledge: weights of the two alignment losses, 0 switches one off.
 
     minutes: stop after about that long (the number of steps is set from the first steps' speed), at most max_steps.
-    detailed, drop, first_frame: shares of batches with detailed captions, of captions left out (for guidance), of clips whose first frame is given.
+    detailed, drop, first_frame: shares of batches with detailed captions, of captions left out (for guidance), of clips whose first
+    frame is given.
     """
 
     dim: int = 192
@@ -52,7 +53,7 @@ class Recipe:
 
 
 class Trainee(nn.Module):
-    """The denoiser with the small projector that compares its hidden frames with features of the frozen video tower (REPA, Yu et al. 2024)."""
+    """The denoiser, and the projector that compares its hidden frames with the frozen video tower's (REPA, Yu et al. 2024)."""
 
     def __init__(self, recipe, channels, text_dim, feature_dim):
         super().__init__()
@@ -149,7 +150,8 @@ def train(data, classifier, recipe, folder, say=print, watch=None, resume=True, 
         state["history"].append({"step": step, **{k: round(v.item(), 5) for k, v in parts.items()}})
         state["step"], state["seconds"] = step + 1, before + time.time() - started
         if not torch.isfinite(total):
-            raise KitError(f"the training loss is not a number at step {step}. Lower generate.lr (now {recipe.lr}) and run the stage again.")
+            raise KitError(f"the training loss is not a number at step {step}. Lower generate.lr (now {recipe.lr}) "
+                           "and run the stage again.")
         if not state["calibrated"] and step + 1 - first == 15:
             calibrate(state, recipe, time.time() - started, say)
         if (step + 1) % max(1, state["total"] // 12) == 0 or step + 1 == state["total"]:

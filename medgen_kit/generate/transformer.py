@@ -23,7 +23,7 @@ class PooledCondition(WanTimeTextImageEmbedding):
 
 
 class TinyWan(WanTransformer3DModel):
-    """WanTransformer3DModel [B, C, T, H, W] -> velocity of the same shape; encoder_hidden_states [B, 1 + L, text_dim], pooled prompt first."""
+    """WanTransformer3DModel [B, C, T, H, W] -> velocity of the same shape; text [B, 1 + L, text_dim], pooled prompt first."""
 
     @register_to_config
     def __init__(self, channels: int = 128, dim: int = 192, layers: int = 4, heads: int = 4, text_dim: int = 96):

@@ -1,0 +1,133 @@
+"""The training loop: killed and resumed it ends at the same weights; each switch changes what is learned; the pipeline survives a save."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, WanTransformer3DModel
+
+from medgen_kit import KitError
+from medgen_kit.align import text_tower, train_tokenizer
+from medgen_kit.generate import (EigenframeTokenizer, MedGenTinyPipeline, Recipe, TinyWan, Trainee, draw_batch, flow, load_pipeline,
+                                 losses, train, train_classifier)
+from medgen_kit.generate.data import TrainingSet
+
+COUNT, K, T, TEXT = 40, 12, 9, 24
+SMALL = Recipe(dim=32, layers=2, heads=2, batch=8, max_steps=8, minutes=0)
+
+
+@pytest.fixture(scope="module")
+def data():
+    g = torch.Generator().manual_seed(0)
+    present = (torch.rand(COUNT, 3, generator=g) > 0.5).float()
+    text = {kind: torch.randn(COUNT, 5, TEXT, generator=g).half() for kind in ("brief", "detailed")}
+    both = {kind: present for kind in text}
+    latents = torch.randn(COUNT, K, T, 1, 1, generator=g) + present[:, :1, None, None, None]
+    return TrainingSet(latents, text, both, {kind: torch.ones_like(present) for kind in text}, torch.randn(COUNT, T, 6, generator=g),
+                       torch.arange(COUNT), {kind: torch.zeros(1, 5, TEXT).half() for kind in text})
+
+
+@pytest.fixture(scope="module")
+def classifier(data):
+    return train_classifier(data.latents, data.present["brief"], data.known["brief"], 20)
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    frames = np.random.default_rng(0).integers(0, 256, (20, 9, 16, 16, 3), dtype=np.uint8)
+    tokenizer = train_tokenizer(["a beating heart in an echocardiogram"] * 3)
+    torch.manual_seed(0)
+    made = MedGenTinyPipeline(tokenizer, text_tower(len(tokenizer), hidden=TEXT), TinyWan(16, 32, 2, 2, TEXT),
+                              EigenframeTokenizer.fit(frames, 16), FlowMatchEulerDiscreteScheduler(shift=1.0))
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def quiet(_):
+    pass
+
+
+def test_killed_and_resumed_ends_at_the_same_weights(data, classifier, tmp_path):
+    straight, _ = train(data, classifier, SMALL, tmp_path / "a", quiet)
+    train(data, classifier, SMALL, tmp_path / "b", quiet, stop_after=3)
+    assert list((tmp_path / "b" / "checkpoint").glob("*.safetensors"))
+    lines = []
+    resumed, figures = train(data, classifier, SMALL, tmp_path / "b", lines.append)
+    assert "goes on at step 3 of 8" in lines[0] and figures["steps"] == 8
+    assert torch.equal(weights(straight), weights(resumed))
+    other, _ = train(data, classifier, Recipe(**{**SMALL.__dict__, "seed": 1}), tmp_path / "c", quiet)
+    assert not torch.equal(weights(straight), weights(other))
+
+
+def test_a_half_written_checkpoint_is_not_taken_for_whole(data, classifier, tmp_path):
+    (tmp_path / ".checkpoint.part").mkdir()
+    (tmp_path / "checkpoint").mkdir()
+    _, figures = train(data, classifier, SMALL, tmp_path, quiet, stop_after=2)
+    assert figures["steps"] == 2
+
+
+@pytest.mark.parametrize("switch", ["repa", "knowledge"])
+def test_each_switch_changes_the_gradient_and_off_leaves_the_term_out(data, classifier, switch):
+    def gradient(recipe):
+        torch.manual_seed(0)
+        model = Trainee(recipe, K, TEXT, 6)
+        total, parts = losses(model, draw_batch(data, recipe, 0), classifier, recipe)
+        total.backward()
+        return torch.cat([p.grad.flatten() for p in model.denoiser.parameters() if p.grad is not None]), parts
+    on, parts_on = gradient(SMALL)
+    off, parts_off = gradient(Recipe(**{**SMALL.__dict__, switch: 0}))
+    assert switch in parts_on and switch not in parts_off
+    assert not torch.allclose(on, off)
+
+
+def test_loss_falls(data, classifier, tmp_path):
+    _, figures = train(data, classifier, Recipe(**{**SMALL.__dict__, "max_steps": 120, "lr": 3e-3}), tmp_path, quiet)
+    flows = [row["flow"] for row in figures["history"]]
+    assert np.mean(flows[-20:]) < 0.9 * np.mean(flows[:20])
+
+
+def test_flow_identities():
+    x0, eps, s = torch.randn(3, 2, 9, 1, 1), torch.randn(3, 2, 9, 1, 1), torch.tensor([0.0, 0.3, 1.0])
+    x = flow.interpolate(x0, eps, s)
+    assert torch.allclose(x[0], x0[0]) and torch.allclose(x[2], eps[2])
+    assert torch.allclose(flow.denoised(x, flow.velocity(x0, eps), s), x0, atol=1e-6)
+
+
+def test_pipeline_saves_loads_and_repeats(pipe, tmp_path):
+    assert isinstance(pipe.transformer, WanTransformer3DModel)
+    pipe.save_pretrained(tmp_path)
+    again = load_pipeline(tmp_path)
+    def call(p, **more):
+        return p(prompt=["a beating heart", "an echocardiogram"], num_inference_steps=3, guidance_scale=2.0,
+                 generator=torch.Generator().manual_seed(1), **more).frames
+    first, second = call(pipe), call(again)
+    assert first.shape == (2, 9, 16, 16, 3) and first.dtype == np.float32 and 0 <= first.min() and first.max() <= 1
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, pipe(prompt=["a heart", "an echocardiogram"], num_inference_steps=3,
+                                          generator=torch.Generator().manual_seed(1)).frames)
+
+
+def test_given_first_frame_is_kept(pipe):
+    image = np.full((16, 16, 3), 200, np.uint8)
+    frames = pipe(prompt="a beating heart", image=image, num_inference_steps=2, generator=torch.Generator().manual_seed(0)).frames
+    kept = pipe.vae.decode(pipe.vae.encode(image[None, None]))[0, 0].numpy()
+    assert np.allclose(frames[0, 0], kept, atol=1e-5) and not np.allclose(frames[0, 1], kept, atol=1e-2)
+
+
+def test_bad_calls_are_refused_in_plain_words(pipe, tmp_path):
+    with pytest.raises(KitError, match="trained on 9 frames"):
+        pipe(prompt="a heart", num_frames=81)
+    with pytest.raises(KitError, match="first frame"):
+        pipe(prompt="a heart", image=np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(KitError, match="no model_index.json"):
+        load_pipeline(tmp_path)
+
+
+def test_tokenizer_is_the_best_linear_code(pipe):
+    frames = np.random.default_rng(1).integers(0, 256, (8, 9, 16, 16, 3), dtype=np.uint8)
+    few, many = EigenframeTokenizer.fit(frames, 8), EigenframeTokenizer.fit(frames, 48)
+    assert many.psnr(frames) > few.psnr(frames)
+    assert abs(float(many.encode(frames).var()) - 1) < 0.1
