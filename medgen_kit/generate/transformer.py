@@ -1,6 +1,6 @@
 """The denoiser: diffusers' WanTransformer3DModel at tiny size, with one addition (the whole prompt also shifts the time embedding)."""
 
-from diffusers import WanTransformer3DModel
+from diffusers import ModelMixin, WanTransformer3DModel   # from_pretrained looks for ModelMixin in a component's own module  # noqa: F401
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.transformers.transformer_wan import WanTimeTextImageEmbedding
 from torch import nn
