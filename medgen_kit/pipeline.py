@@ -39,7 +39,7 @@ FLOW = {
 def need(run, stage, watch=None):
     """Folder of a finished stage. What is missing before it is made first, smallest first, and said so.
 
-    watch: for a stage that trains, something with `update(step, loss=, seconds_left=, picture=)` (`show.monitor`).
+    watch: for a stage that trains, something with `update(step, loss=, seconds_left=, picture=, ...)` (`show.monitor`).
     """
     if stage not in FLOW:
         raise KitError(f"there is no stage '{stage}'. Stages: {', '.join(FLOW)}.")

@@ -71,7 +71,9 @@ class Previews:
             self.kept.append(clips)
             self.at.append(step)
         if self.work.watch is not None:
-            self.work.watch.update(step, loss=losses, seconds_left=seconds_left, picture=picture)
+            self.work.watch.total = total
+            others = {name: value for name, value in losses.items() if name != "flow"}
+            self.work.watch.update(step, loss=losses["flow"], seconds_left=seconds_left, picture=picture, **others)
 
     def save(self, folder):
         if self.kept:

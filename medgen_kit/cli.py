@@ -1,0 +1,100 @@
+"""The command line: every command is a thin call of a documented function. `medgen-kit --help` lists them."""
+
+import json
+import sys
+
+import typer
+
+from .errors import KitError
+
+typed = typer.Typer(help="Teach and reproduce medical text-to-video generation. Synthetic output, never for clinical use.", no_args_is_help=True,
+                    add_completion=False, rich_markup_mode=None)
+PROFILE = typer.Option("", help="Sizes: smoke, cpu, colab-t4, colab-l4, a100, cluster. Empty: MEDGEN_PROFILE, else cpu.")
+RUN = typer.Option("", "--run", help="Name of the run folder. Empty: the profile's name.")
+SEED = typer.Option(0, help="Any whole number.")
+
+
+def _run(profile, name, seed=0):
+    from . import profiles
+    from .run import Run
+
+    return Run.open(profiles.load(profile, seed=seed), name)
+
+
+@typed.command()
+def machine():
+    """Print what this machine can do (medgen_kit.machine.facts). Example: medgen-kit machine"""
+    from .machine import facts
+
+    typer.echo(json.dumps(facts(), indent=1))
+
+
+@typed.command()
+def profiles():
+    """List the profiles, and for each what this machine lacks (profiles.load). Example: medgen-kit profiles"""
+    from . import profiles as every
+
+    for name in every.names():
+        profile = every.load(name, check=False)
+        try:
+            every.refuse_if_too_big(profile)
+            verdict = "runs here"
+        except KitError as error:
+            verdict = str(error).split(". ")[0]
+        typer.echo(f"{name:10s} {profile.about}\n           {verdict}")
+
+
+@typed.command()
+def need(stage: str, profile: str = PROFILE, name: str = RUN, seed: int = SEED):
+    """Make one stage of a run, and what it needs (medgen_kit.need). Example: medgen-kit need align --profile smoke"""
+    from .pipeline import need as make
+
+    typer.echo(make(_run(profile, name, seed), stage))
+
+
+@typed.command()
+def report(profile: str = PROFILE, name: str = RUN):
+    """Print report.json, the figures of a run (Run.figures). Example: medgen-kit report --run cpu"""
+    typer.echo(json.dumps(_run(profile, name).figures(), indent=1))
+
+
+@typed.command()
+def sample(prompt: str, out: str = typer.Option("sample.mp4", help="MP4 file to write, marked SYNTHETIC."), profile: str = PROFILE,
+           name: str = RUN, seed: int = SEED):
+    """Generate one clip (generate.generate_clips). Example: medgen-kit sample "an endoscope advancing in the colon" --out colon.mp4"""
+    from . import generate, video
+    from .pipeline import need as make
+
+    run = _run(profile, name)
+    pipe = generate.open_generator(run.profile, make(run, "generate") / "pipeline")
+    clip = generate.generate_clips(pipe, [prompt], run.profile.sample, seed)[0]
+    typer.echo(video.write(out, video.mark_synthetic(clip), run.profile.data.fps, synthetic=True, title=prompt))
+
+
+@typed.command()
+def tags(text: str):
+    """Print the medical concepts that a text names (knowledge.tags). Example: medgen-kit tags "no pericardial effusion" """
+    from . import knowledge
+
+    typer.echo("named:  " + (", ".join(knowledge.tags(text)) or "none"))
+    typer.echo("denied: " + (", ".join(knowledge.tags(text, negated=True)) or "none"))
+
+
+@typed.command()
+def check(folder: str):
+    """Say what is wrong with a set of clips (clip.validate_folder). Example: medgen-kit check runs/cpu/sources"""
+    from .clip import read_folder, validate_folder
+
+    read_folder(folder)
+    problems = validate_folder(folder)
+    typer.echo("\n".join(problems) or "every row has its file and every file its row")
+    raise typer.Exit(1 if problems else 0)
+
+
+def app():
+    """Entry point: a KitError is one plain sentence, not a traceback."""
+    try:
+        typed()
+    except KitError as error:
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(2)
