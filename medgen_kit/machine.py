@@ -75,5 +75,6 @@ def stamp(run):
             "when": time.strftime("%Y-%m-%d %H:%M"), "machine": here, "versions": found}
     write_text(run.root / "stamp.json", json.dumps(said, indent=1))
     print(f"MedGen Kit {__version__} ({said['commit']}), profile '{run.profile.name}': {run.profile.about}")
-    print(f"{here['cores']} cores, {here['memory_gib']} GiB memory, GPU: {here['gpu'] or 'none'}; run folder runs/{run.root.name}; seed {run.profile.seed}")
+    print(f"{here['cores']} cores, {here['memory_gib']} GiB memory, GPU: {here['gpu'] or 'none'}; "
+          f"run folder runs/{run.root.name}; seed {run.profile.seed}")
     print(", ".join(f"{name} {number}" for name, number in found.items()))

@@ -33,7 +33,8 @@ class Work:
     """What a stage function is handed: where to write, with which sizes, from which finished stages.
 
     out: folder to write into (after an interruption it still holds what was there). inputs: folder of each input stage.
-    say: prints one progress line. settings: anything the caller adds (kept in the manifest). watch: None, or what draws a training as it runs.
+    say: prints one progress line. settings: anything the caller adds (kept in the manifest).
+    watch: None, or what draws a training as it runs.
     """
 
     out: Path
@@ -64,7 +65,8 @@ class Run:
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise KitError(f"the run folder {root} could not be made ({error.strerror}). Set MEDGEN_RUNS to a folder you may write.") from error
+            raise KitError(f"the run folder {root} could not be made ({error.strerror}). Set MEDGEN_RUNS "
+                           "to a folder you may write.") from error
         return cls(root, profile)
 
     def __repr__(self):
@@ -116,11 +118,12 @@ class Run:
             try:
                 figures = function(work) or {}
             except OSError as error:
-                raise KitError(f"stage '{stage}' stopped: {error.strerror or error} ({error.filename or partial}). What was done is kept in "
-                               f"{partial}; put it right (a full disk?) and run the same cell again.") from error
+                raise KitError(f"stage '{stage}' stopped: {error.strerror or error} ({error.filename or partial}). What was done is "
+                               f"kept in {partial}; put it right (a full disk?) and run the same cell again.") from error
             figures = {"seconds": round(time.time() - started, 1), **figures}
             facts = {"stage": stage, "fingerprint": mark, "inputs": list(inputs), "settings": settings, "profile": self.profile.name,
-                     "seed": self.profile.seed, "version": __version__, "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(started)),
+                     "seed": self.profile.seed, "version": __version__,
+                     "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(started)),
                      "seconds": figures["seconds"], "cpu_seconds": round(time.process_time() - cpu, 1),
                      "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
             (partial / "inputs.json").unlink(missing_ok=True)

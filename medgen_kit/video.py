@@ -179,7 +179,8 @@ def write(path, frames, fps, crf=18, synthetic=False, title=""):
             container.mux(stream.encode())
         os.replace(part, path)
     except OSError as error:
-        raise KitError(f"{path} could not be written ({error.strerror or error}). Free some disk space, then run the cell again.") from error
+        raise KitError(f"{path} could not be written ({error.strerror or error}). Free some disk space, "
+                       "then run the cell again.") from error
     finally:
         part.unlink(missing_ok=True)
     return path
