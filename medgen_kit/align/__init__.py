@@ -3,7 +3,7 @@
 from .data import ClipData, ConceptSet, load_frames, train_tokenizer
 from .losses import concept_loss, info_nce, recall_at
 from .towers import VideoTextModel, text_tower, video_tower
-from .train import embed, fit, retrieval
+from .train import embed, fit, one_clip_each, retrieval, words
 
-__all__ = ["ClipData", "ConceptSet", "VideoTextModel", "concept_loss", "embed", "fit", "info_nce", "load_frames", "recall_at",
-           "retrieval", "text_tower", "train_tokenizer", "video_tower"]
+__all__ = ["ClipData", "ConceptSet", "VideoTextModel", "concept_loss", "embed", "fit", "info_nce", "load_frames", "one_clip_each", "recall_at",
+           "retrieval", "text_tower", "train_tokenizer", "video_tower", "words"]
