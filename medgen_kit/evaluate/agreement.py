@@ -106,4 +106,5 @@ def summary(ratings, order=None):
     """All figures of one table of ratings, ready for a table: {"percent agreement", "Fleiss kappa", ...}."""
     level = "ordinal" if order is not None else "nominal"
     return {"items": len(ratings), "raters": len(ratings[0]), "percent agreement": percent_agreement(ratings),
-            "Fleiss kappa": fleiss(ratings), f"Krippendorff alpha ({level})": krippendorff(ratings, order, level), "Gwet AC1": gwet_ac1(ratings)}
+            "Fleiss kappa": fleiss(ratings), f"Krippendorff alpha ({level})": krippendorff(ratings, order, level),
+            "Gwet AC1": gwet_ac1(ratings)}

@@ -143,7 +143,8 @@ def analyse(folder, key=None, draws=2000, seed=0):
     sheets = {path.stem: {row["item"]: row for row in read_sheet(path)} for path in sorted((Path(folder) / "ratings").glob("*.csv"))}
     sheets = {rater: rows for rater, rows in sheets.items() if rows}
     if not sheets:
-        raise KitError(f"nobody has rated the study in {Path(folder).name} yet, so there is no result. Ask two or three people to use study.form.")
+        raise KitError(f"nobody has rated the study in {Path(folder).name} yet, so there is no result. "
+                       "Ask two or three people to use study.form.")
     key = json.loads(Path(key or key_path(folder)).read_text(encoding="utf-8"))
     named = [item for item in key if any(item in rows for rows in sheets.values())]
     return {"raters": len(sheets), "items": len(named), "wins": wins(sheets, key, named, draws, seed),
