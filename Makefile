@@ -1,0 +1,47 @@
+# MedGen Kit. Two commands matter: `make course` runs all notebooks, `make test` checks everything.
+PYTHON  ?= python3
+PROFILE ?= cpu
+NAME    ?= $(PROFILE)
+ONLY    ?=
+VENV    := .venv
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.installed
+
+.PHONY: help install course test lint refresh clean
+
+help:
+	@echo "make course                 run all notebooks on the profile cpu, into runs/cpu, and write an HTML report"
+	@echo "make course PROFILE=smoke   the same in a few minutes, with poor pictures"
+	@echo "make course NAME=monday     into runs/monday"
+	@echo "make test                   ruff, unit tests, notebook contract, nbval on every notebook"
+	@echo "make lint                   ruff alone"
+	@echo "make refresh ONLY='00 07'   run notebooks again on profile cpu and store their outputs"
+	@echo "make clean                  remove build products (runs and .venv stay)"
+	@echo "make ... PYTHON=python3.12  choose the Python that makes .venv (3.11 to 3.13)"
+
+install: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else 'MedGen Kit needs Python 3.11 to 3.13, and this is %d.%d. Name another one: make course PYTHON=python3.12' % v)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The virtual environment could not be made. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@echo "Installing the packages of requirements.lock into $(VENV) (once; some minutes) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $(READY)
+
+course: $(READY)
+	@$(BIN)/python course/tools/run_course.py --profile "$(PROFILE)" --name "$(NAME)"
+
+test: $(READY)
+	@$(BIN)/python course/tools/run_tests.py
+
+lint: $(READY)
+	@$(BIN)/python -m ruff check --no-cache medgen_kit course tests
+
+refresh: $(READY)
+	@$(BIN)/python course/tools/refresh.py --profile cpu $(ONLY)
+
+clean:
+	rm -rf build .pytest_cache .ruff_cache
+	find medgen_kit course tests notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find notebooks -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

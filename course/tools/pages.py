@@ -1,0 +1,137 @@
+"""Executed notebooks as HTML pages that need no network, and an index with times and the main figures."""
+
+import base64
+import html
+import io
+import re
+from pathlib import Path
+
+from medgen_kit.clip import write_text
+
+FORMULA = re.compile(r"(?<![\\$])\$\$(.+?)\$\$|(?<![\\$\w])\$(?! )([^$\n]+?)(?<![ \\])\$(?!\w)", re.S)
+CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.S)
+STYLE = ("body{font-family:system-ui,sans-serif;max-width:980px;margin:32px auto;padding:0 16px;color:#111;line-height:1.45}"
+         "table{border-collapse:collapse;margin:8px 0 24px}td,th{padding:5px 12px;border-bottom:1px solid #ccc;text-align:left;vertical-align:top}"
+         "td.n{text-align:right}a{color:#0b5cad}")
+
+
+def write(run, notebooks, times):
+    """Write html/NN.html for each executed notebook and html/index.html into the run; returns the index's path."""
+    folder = run.root / "html"
+    folder.mkdir(exist_ok=True)
+    needs_plotly = [convert(notebook, folder / f"{notebook.stem}.html") for notebook in notebooks]
+    if any(needs_plotly):
+        from plotly.offline import get_plotlyjs
+
+        write_text(folder / "plotly.min.js", get_plotlyjs())
+    write_text(folder / "index.html", index(run, notebooks, times))
+    return folder / "index.html"
+
+
+def convert(notebook, page):
+    """One executed notebook to one HTML file; True when it draws with plotly (`plotly.min.js` must lie beside it)."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    nb = nbformat.read(notebook, 4)
+    nb.metadata.pop("widgets", None)
+    nb.metadata["title"] = title(nb, notebook.stem)
+    nb.cells = [cell for cell in nb.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    for number, cell in enumerate(nb.cells):
+        if cell.cell_type == "markdown":
+            cell.source = formulas(cell.source)
+        elif cell.cell_type == "code":
+            cell.outputs = [page_output(output, f"plot{number}-{k}") for k, output in enumerate(cell.outputs) if output.get("name") != "stderr"]
+    body, _ = HTMLExporter(template_name="lab", mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="", exclude_input_prompt=True,
+                           exclude_output_prompt=True).from_notebook_node(nb)
+    draws = 'class="plotly-graph-div"' in body
+    head = '<script src="plotly.min.js"></script>' if draws else ""
+    body = re.sub(r'<script type="module">[^<]*mermaid.*?</script>', "", body, flags=re.S)
+    body = re.sub(r'<script[^>]*\ssrc=""[^>]*></script>', "", body)
+    write_text(page, body.replace("</head>", f"{head}</head>", 1))
+    return draws
+
+
+def page_output(output, name):
+    """The output with its picture as an <img> that carries the alt text, plotly data as a drawing, widgets left out."""
+    data = output.get("data", {})
+    alt = data.get("text/plain", "")
+    if "application/vnd.jupyter.widget-view+json" in data:
+        output["data"] = {"text/html": "<p><em>(Buttons and sliders work in a running notebook.)</em></p>"}
+    elif "application/vnd.plotly.v1+json" in data:
+        output["data"] = {"text/html": drawing(data["application/vnd.plotly.v1+json"], alt, name)}
+    for mime in ("image/png", "image/jpeg"):
+        if mime in data:
+            alt = output.get("metadata", {}).get(mime, {}).get("alt") or alt
+            content = "".join(data[mime]).replace("\n", "")
+            output["data"] = {"text/html": f'<img style="max-width:100%" src="data:{mime};base64,{content}" alt="{html.escape(alt, True)}">'}
+            break
+    return output
+
+
+def drawing(figure, alt, name):
+    """A plotly figure as HTML that uses the plotly.min.js beside the page."""
+    import plotly.graph_objects as go
+
+    drawn = go.Figure(data=figure.get("data"), layout=figure.get("layout"), skip_invalid=True)
+    return f'<div role="img" aria-label="{html.escape(alt, True)}">{drawn.to_html(full_html=False, include_plotlyjs=False, div_id=name)}</div>'
+
+
+def formulas(text):
+    """Markdown with $...$ and $$...$$ drawn as SVG by matplotlib (no MathJax, no network); code is left alone."""
+    parts = CODE.split(text)
+    return "".join(part if k % 2 else FORMULA.sub(lambda m: formula(m[1] or m[2], bool(m[1])), part) for k, part in enumerate(parts))
+
+
+def formula(tex, block):
+    """One formula as an <img>; as code when matplotlib cannot draw it."""
+    from matplotlib import mathtext
+    from matplotlib.font_manager import FontProperties
+
+    tex, buffer = " ".join(tex.split()), io.BytesIO()
+    try:
+        depth = mathtext.math_to_image(f"${tex}$", buffer, prop=FontProperties(size=13 if block else 11, math_fontfamily="cm"), dpi=72, format="svg")
+    except ValueError:
+        return f"<code>{html.escape(tex)}</code>"
+    src = f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    look = "display:block;margin:10px auto" if block else f"vertical-align:-{depth:.1f}pt;display:inline;margin:0"
+    return f'<img style="{look}" src="{src}" alt="{html.escape(tex, True)}">'
+
+
+def title(nb, default=""):
+    """The first heading of a notebook."""
+    for cell in nb.cells:
+        for line in cell.source.splitlines() if cell.cell_type == "markdown" else ():
+            if line.startswith("# "):
+                return line[2:].strip()
+    return default
+
+
+def index(run, notebooks, times):
+    """index.html: which notebook took how long, and the figures of report.json."""
+    import nbformat
+
+    rows = "".join(f'<tr><td><a href="{n.stem}.html">{html.escape(n.stem)}</a></td><td>{html.escape(title(nbformat.read(n, 4)))}</td>'
+                   f'<td class="n">{times[n.stem]:.0f} s</td></tr>' for n in notebooks)
+    figures = "".join(f"<h3>{html.escape(section)}</h3><table><thead><tr><th scope='col'>figure</th><th scope='col'>value</th></tr></thead>"
+                      f"<tbody>{lines(values)}</tbody></table>" for section, values in run.figures().items() if section != "course")
+    about = f"Profile {html.escape(run.profile.name)} ({html.escape(run.profile.about)}), seed {run.profile.seed}, {sum(times.values()):.0f} seconds in all."
+    return (f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>MedGen Kit: run {html.escape(run.root.name)}</title>'
+            f"<style>{STYLE}</style></head><body><h1>MedGen Kit: run {html.escape(run.root.name)}</h1><p>{about} All media in this report is "
+            "simulated, generated or public teaching data; it is not for clinical use.</p><h2>Notebooks</h2><table><thead><tr>"
+            "<th scope='col'>notebook</th><th scope='col'>title</th><th scope='col'>time</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table><h2>Figures</h2>{figures}</body></html>")
+
+
+def lines(values, before=""):
+    """Table rows of one section of the report; nested figures as a.b."""
+    out = ""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        if isinstance(value, dict):
+            out += lines(value, f"{before}{key}.")
+        elif isinstance(value, (bool, int, float, str)):
+            shown = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
+            out += f'<tr><td>{html.escape(before + key)}</td><td class="n">{html.escape(str(shown))}</td></tr>'
+    return out
+
+

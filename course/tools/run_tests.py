@@ -1,0 +1,47 @@
+"""`make test`: ruff, unit and contract tests, then nbval on every notebook, in a run folder that is thrown away afterwards."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGET_MINUTES = 12              # on two quiet cores
+ENVIRONMENT = {"MEDGEN_PROFILE": "smoke", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1",
+               "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
+def steps():
+    """(title, command) of each step. The notebooks run one after another: a stage that one makes serves the next."""
+    python = [sys.executable, "-m"]
+    notebooks = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    return [("ruff", [*python, "ruff", "check", "--no-cache", "medgen_kit", "course", "tests"]),
+            ("unit and contract tests", [*python, "pytest", "-q", "-n", "2", "--dist", "loadfile", "tests"]),
+            ("notebooks (nbval)", [*python, "pytest", "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", *notebooks])]
+
+
+def main():
+    """Run all steps, even after one failed; the exit code is 0 only when each passed."""
+    started, verdicts = time.time(), []
+    with tempfile.TemporaryDirectory(prefix="medgen-test-") as runs:
+        environment = {**os.environ, **ENVIRONMENT, "MEDGEN_RUNS": runs}
+        for title, command in steps():
+            print(f"== {title}", flush=True)
+            begun = time.time()
+            try:
+                code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+            except KeyboardInterrupt:
+                print("Stopped by you.")
+                return 130
+            verdicts.append((title, code, time.time() - begun))
+    for title, code, seconds in verdicts:
+        print(f"{'passed' if code == 0 else 'FAILED':<7} {title:<26} {seconds:6.0f} s")
+    minutes = (time.time() - started) / 60
+    print(f"make test took {minutes:.1f} min (target on 2 quiet cores: {TARGET_MINUTES} min; {'met' if minutes <= TARGET_MINUTES else 'NOT met'}).")
+    return max(code != 0 for _, code, _ in verdicts)
+
+
+if __name__ == "__main__":
+    sys.exit(int(main()))
