@@ -1,5 +1,8 @@
 """Simulated endoscopy: a tube or cavity with folds, seen by a camera that advances or withdraws."""
 
+import numpy as np
+
+from . import draw
 from .wording import paragraph, vary
 
 NAME = "endoscopy"
@@ -73,3 +76,71 @@ def describe(factors, rng):
 def title(factors, rng):
     """What an uploader would call the video."""
     return vary("{<procedure>|Scope in the <segment>|Endoscopy case, <segment>}{| - <mucosa>| (<polyp>)}", rng, **parts(factors))
+
+
+def render(factors, rng, frames=9, size=64):
+    """Clips uint8 [N, frames, size, size, 3] of the listed factors (dicts of this module's FACTORS); `rng` a Generator or draw.Dice."""
+    dice = draw.Dice.of(rng, len(factors))
+    travel = dice.uniform(1.15, 1.4)
+    pace = draw.clock(frames) ** dice.uniform(0.85, 1.2)[:, None]
+    forward = draw.is_value(factors, "camera", "advancing")[:, None]
+    zoom = travel[:, None] * (forward * pace + (1 - forward) * (1 - pace))
+    x, y = draw.grid(size)
+    sway = 0.04 * np.sin(2 * np.pi * (draw.clock(frames)[:, :, None] + dice.uniform(0, 1, (1, 2))))
+    centre = dice.uniform(-0.1, 0.1, (1, 2)) + sway
+    u, v = x - draw.px(centre[..., 0]), y - draw.px(centre[..., 1])
+    rho, theta = np.sqrt(u * u + v * v) + 1e-3, np.arctan2(v, u)
+    rho = rho * (1 + 0.07 * np.cos(3 * theta + draw.px(dice.uniform(-0.6, 0.6))))
+    depth = np.log(rho) - draw.px(zoom)                      # constant along the wall: a step forward is a shift
+    image = wall(factors, dice, depth, theta)
+    opening = draw.px(np.log(draw.pick(factors, "segment", colon=0.15, stomach=0.2) * dice.uniform(0.9, 1.1)))
+    light = draw.ramp(depth - opening, -0.1, 0.85) * draw.ramp(1.6 - rho, 0, 1)
+    polyps(image, factors, dice, zoom, centre, x, y)
+    glints(image, dice, zoom, centre, x, y)
+    image *= (0.05 + 0.95 * light)[:, :, None]
+    image *= draw.ramp(1.12 - np.sqrt(x * x + y * y), 0, 0.14)[:, :, None]
+    return draw.finish(image)
+
+
+def wall(factors, dice, depth, theta):
+    """The lit wall [N, T, 3, S, S]: folds (rings in the colon, radial rugae in the stomach) over pink or red, patchy mucosa."""
+    rings = np.cos(2 * np.pi * depth / draw.px(dice.uniform(0.5, 0.56)) + draw.px(dice.uniform(-0.6, 0.6)))
+    twist = draw.px(dice.uniform(0.3, 0.7)) * depth
+    rugae = np.cos(draw.px(np.round(dice.uniform(5.6, 8.4))) * (theta + twist) + draw.px(dice.uniform(-0.9, 0.9)))
+    colon = draw.px(draw.is_value(factors, "segment", "colon"))
+    folds = colon * rings + (1 - colon) * rugae
+    folds = folds * (1.2 - 0.2 * folds)                      # narrow dark grooves between broad folds
+    red = draw.is_value(factors, "mucosa", "inflamed")
+    phase = dice.uniform(0, 2 * np.pi, (4,))
+    patches = (np.cos(2 * theta + 5 * depth + draw.px(phase[:, 0])) * np.cos(3 * theta - 4 * depth + draw.px(phase[:, 1]))
+               + 0.6 * np.cos(5 * theta + 9 * depth + draw.px(phase[:, 2])))
+    pink = np.array([[0.93, 0.66, 0.56]], np.float32) + dice.uniform(-0.04, 0.04, (3,))
+    sore = np.array([[0.84, 0.22, 0.17]], np.float32) + dice.uniform(-0.04, 0.04, (3,))
+    colour = (1 - red[:, None]) * pink + red[:, None] * sore
+    shade = 0.84 + 0.2 * folds + (0.03 + 0.1 * draw.px(red)) * patches
+    image = draw.rgb(colour) * shade[:, :, None]
+    pus = draw.px(red) * draw.ramp(patches, 0.75, 1.3) * 0.5
+    return draw.paint(image, pus, (0.95, 0.78, 0.6))
+
+
+def polyps(image, factors, dice, zoom, centre, x, y):
+    """A round polyp on the left or the right wall, larger and nearer to the edge when the camera is close."""
+    side = draw.pick(factors, "polyp", none=0, left_wall=-1, right_wall=1)
+    near = np.exp(0.42 * (zoom - 1.3))
+    cx, cy = centre[..., 0] + side[:, None] * dice.uniform(0.56, 0.66)[:, None] * near, dice.uniform(-0.15, 0.25)[:, None] * near
+    r = dice.uniform(0.3, 0.37)[:, None] * near
+    there = draw.px(np.abs(side))
+    draw.paint(image, there * 0.55 * draw.disc(x, y, cx - 0.12 * side[:, None] * r, cy + 0.18 * r, 1.15 * r, 0.15), (0.35, 0.08, 0.06))
+    head = there * draw.disc(x, y, cx, cy, r, 0.08)
+    dome = np.sqrt((x - draw.px(cx - 0.2 * r)) ** 2 + (y - draw.px(cy - 0.25 * r)) ** 2) / draw.px(r)
+    tone = np.array([[1.0, 0.6, 0.5]], np.float32) + dice.uniform(-0.06, 0.06, (3,))
+    draw.paint(image, head, draw.rgb(tone) * (1.15 - 0.4 * np.minimum(dome, 1.3))[:, :, None])
+    draw.paint(image, there * draw.disc(x, y, cx - 0.3 * r, cy - 0.35 * r, 0.2 * r, 0.1), (1, 0.97, 0.94))
+
+
+def glints(image, dice, zoom, centre, x, y, count=3):
+    """Moist highlights: small white spots that travel with the wall."""
+    for _ in range(count):
+        angle, far = dice.uniform(0, 2 * np.pi)[:, None], dice.uniform(0.3, 0.55)[:, None] * np.exp(0.6 * (zoom - 0.6))
+        cx, cy = centre[..., 0] + far * np.cos(angle), centre[..., 1] + far * np.sin(angle)
+        draw.paint(image, 0.7 * draw.ellipse(x, y, cx, cy, 0.05 + 0.04 * far, 0.03 + 0.02 * far, angle + np.pi / 2, 0.06), (1, 0.97, 0.95))

@@ -1,5 +1,8 @@
 """Simulated laparoscopy: a metal grasper that enters or leaves in front of an abdominal organ, with or without smoke."""
 
+import numpy as np
+
+from . import draw
 from .wording import paragraph, vary
 
 NAME = "laparoscopy"
@@ -70,3 +73,87 @@ def describe(factors, rng):
 def title(factors, rng):
     """What an uploader would call the video."""
     return vary("{Laparoscopy, <tissue>|Keyhole surgery: <moving>|Laparoscopic case - <tissue>}{| (<smoke>)}", rng, **parts(factors))
+
+
+def render(factors, rng, frames=9, size=64):
+    """Clips uint8 [N, frames, size, size, 3] of the listed factors (dicts of this module's FACTORS); `rng` a Generator or draw.Dice."""
+    dice = draw.Dice.of(rng, len(factors))
+    x, y = draw.grid(size)
+    image = np.repeat(organ(factors, dice, x, y), frames, axis=1)
+    pace = draw.clock(frames) ** dice.uniform(0.85, 1.2)[:, None]
+    inwards = draw.is_value(factors, "instrument", "entering")[:, None]
+    reach = inwards * pace + (1 - inwards) * (1 - pace)
+    grasper(image, dice, draw.pick(factors, "side", left=-1, right=1), reach, x, y)
+    light = dice.uniform(0.95, 1.1)
+    image *= (draw.px(light) * (1.08 - 0.35 * (x * x + y * y)))[:, :, None]
+    smoke(image, factors, dice, frames, size)
+    image *= draw.ramp(1.22 - np.sqrt(x * x + y * y), 0, 0.14)[:, :, None]
+    return draw.finish(image)
+
+
+def organ(factors, dice, x, y):
+    """The still background [N, 1, 3, S, S]: liver with a sharp lower edge, lobulated fat, or a pear-shaped gallbladder."""
+    count, size = len(factors), y.shape[-2]
+    is_liver, is_fat, is_sac = (draw.is_value(factors, "tissue", name) for name in FACTORS["tissue"])
+    coarse, fine = draw.texture(dice, size, 5), draw.texture(dice, size, 13)
+    tint = dice.uniform(-0.035, 0.035, (3,))
+    base = (is_liver[:, None] * [0.5, 0.36, 0.3] + is_fat[:, None] * [0.8, 0.55, 0.2] + is_sac[:, None] * [0.62, 0.24, 0.2]).astype(np.float32)
+    image = draw.canvas(count, 1, size, base + tint) * (1 + 0.06 * coarse + 0.04 * fine)[:, :, None]
+    lobules = 0.5 + 0.5 * np.cos(3.2 * (coarse + 0.7 * fine) + draw.px(dice.uniform(-0.5, 0.5)))
+    draw.paint(image, draw.px(is_fat) * 0.75 * lobules, (0.98, 0.82, 0.36))
+    slope, rise = draw.px(dice.uniform(-0.15, 0.15)), draw.px(dice.uniform(0.32, 0.48))
+    edge = y - rise - slope * x + 0.22 * x * x
+    draw.paint(image, draw.px(is_liver) * draw.soft(edge - 0.08, size, 0.1), (0.16, 0.06, 0.05))
+    gloss = np.exp(-((y + 0.35 - slope * x) / 0.22) ** 2) * 0.12
+    lobe = (np.array([[0.46, 0.13, 0.1]], np.float32) + tint).astype(np.float32)
+    draw.paint(image, draw.px(is_liver) * draw.soft(edge, size), draw.rgb(lobe) * (1 + 0.1 * fine + 0.06 * coarse)[:, :, None] + gloss[:, :, None])
+    pear(image, dice, is_sac, fine, tint, x, y)
+    return image
+
+
+def pear(image, dice, there, fine, tint, x, y):
+    """The gallbladder: a wide fundus and a narrower neck, grey-green, with a sheen and fine vessels."""
+    cx, cy, tilt, r = dice.uniform(-0.08, 0.08), dice.uniform(0.05, 0.2), dice.uniform(-0.3, 0.3), dice.uniform(0.5, 0.58)
+    u, v = draw.turn(x, y, tilt, cx, cy)
+    width = draw.px(r) * (1 + 0.32 * np.clip(v, -0.9, 0.9))
+    radius = np.sqrt((u / width) ** 2 + (v / draw.px(1.45 * r)) ** 2)
+    body = draw.px(there)
+    draw.paint(image, body * 0.6 * draw.soft((radius - 1.14) * 0.5, y.shape[-2], 0.15), (0.25, 0.07, 0.06))
+    green = np.array([[0.5, 0.62, 0.4]], np.float32) + tint
+    shade = (1.18 - 0.5 * radius * radius * 0.8 + 0.05 * fine)[:, :, None]
+    draw.paint(image, body * draw.soft((radius - 1) * 0.5, y.shape[-2], 0.05), draw.rgb(green) * shade)
+    vessel = np.abs(u + 0.12 * np.sin(5 * v + draw.px(dice.uniform(0, 6.3)))) - 0.015
+    draw.paint(image, body * 0.45 * draw.soft(vessel, y.shape[-2], 0.06) * (radius < 0.9), (0.7, 0.2, 0.18))
+    draw.paint(image, body * 0.6 * draw.ellipse(u, v, -0.18, -0.2, 0.1, 0.2, 0.0, 0.12), (0.95, 1, 0.9))
+
+
+def grasper(image, dice, side, reach, x, y):
+    """A steel shaft from the side `side` (-1 left, 1 right) whose jaws travel from outside (reach 0) to beyond the centre (reach 1)."""
+    size = y.shape[-2]
+    tilt, end_x = dice.uniform(0.2, 0.42), dice.uniform(0.1, 0.25)
+    end_y = dice.uniform(-0.15, 0.12)
+    tip = 1.62 * (1 - reach) - end_x[:, None]                   # distance from the middle, positive on the tool's own side
+    # The frame of the tool: u runs back along the shaft from the tip, v across it.
+    mirrored = draw.px(side) * x
+    u, v = draw.turn(mirrored, y, tilt[:, None], tip * np.cos(tilt)[:, None], (end_y + 0.1)[:, None] + (tip - 0.1) * np.sin(tilt)[:, None])
+    half, jaw, spread = draw.px(dice.uniform(0.15, 0.18)), 0.5, draw.px(dice.uniform(0.3, 0.42))
+    shaft = draw.soft(np.maximum(np.abs(v) - half, jaw - u), size)
+    draw.paint(image, 0.55 * draw.soft(np.maximum(np.abs(v - 0.16) - half, jaw - u), size, 0.2), (0.05, 0.02, 0.02))
+    steel = 0.42 + 0.58 * np.exp(-((v / half + 0.35) / 0.42) ** 2)
+    draw.paint(image, shaft, steel[:, :, None] * draw.rgb((0.93, 0.96, 1.0)))
+    ring = draw.soft(np.maximum(np.abs(v) - half * 1.02, np.abs(u - jaw - 0.06) - 0.05), size)
+    draw.paint(image, ring, (0.16, 0.17, 0.2))
+    for sign in (-1, 1):                                        # each jaw tapers from the hinge to its point
+        along = jaw - u
+        middle = sign * spread * along * (1.15 - 0.75 * along)
+        thick = np.maximum(0.095 - 0.11 * along, 0.03)
+        blade = draw.soft(np.maximum(np.abs(v - middle) - thick, np.maximum(-along, along - jaw)), size)
+        draw.paint(image, blade, (0.9, 0.93, 0.97) if sign < 0 else (0.66, 0.69, 0.74))
+
+
+def smoke(image, factors, dice, frames, size):
+    """A whitish haze that drifts slowly, lifts the dark parts and lowers the contrast."""
+    veil = draw.px(draw.is_value(factors, "smoke", "present") * dice.uniform(0.5, 0.6))
+    first, last = draw.texture(dice, size, 4), draw.texture(dice, size, 4)
+    time = draw.px(draw.clock(frames))
+    draw.paint(image, veil * (1 + 0.22 * ((1 - time) * first + time * last)), (0.86, 0.87, 0.9))

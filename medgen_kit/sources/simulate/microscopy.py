@@ -1,5 +1,8 @@
 """Simulated microscopy: a large cell that drifts across the field or divides in two, in three stains."""
 
+import numpy as np
+
+from . import draw
 from .wording import paragraph, vary
 
 NAME = "microscopy"
@@ -69,3 +72,68 @@ def describe(factors, rng):
 def title(factors, rng):
     """What an uploader would call the video."""
     return vary("{Cell, <event>|Under the microscope: <event>|Time-lapse of <event>}{| (<stain>)}", rng, **parts(factors))
+
+
+def render(factors, rng, frames=9, size=64):
+    """Clips uint8 [N, frames, size, size, 3] of the listed factors (dicts of this module's FACTORS); `rng` a Generator or draw.Dice."""
+    dice = draw.Dice.of(rng, len(factors))
+    x, y = draw.grid(size)
+    look = {"ground": [(0.95, 0.88, 0.92), (0.01, 0.015, 0.03), (0.56, 0.58, 0.57)], "body": [(0.93, 0.52, 0.70), (0.1, 0.72, 0.22), (0.40, 0.43, 0.42)],
+            "nucleus": [(0.34, 0.17, 0.55), (0.2, 0.4, 1.0), (0.26, 0.28, 0.28)], "rim": [(0.74, 0.28, 0.52), (0.3, 0.95, 0.35), (0.97, 0.98, 0.95)]}
+    which = [FACTORS["stain"].index(f["stain"]) for f in factors]
+    look = {part: np.array(colours, np.float32)[which] + dice.uniform(-0.03, 0.03, (3,)) for part, colours in look.items()}
+    image = draw.canvas(len(factors), 1, size, look["ground"])
+    image += (draw.px(draw.pick(factors, "stain", haematoxylin_eosin=0.025, fluorescence=0.008, phase_contrast=0.02)) * draw.texture(dice, size, 9))[:, :, None]
+    neighbours(image, factors, dice, look, x, y)
+    image = np.repeat(image, frames, axis=1)
+    focal(image, factors, dice, look, x, y, frames)
+    image *= (1.03 - 0.08 * (x * x + y * y))[:, :, None]
+    return draw.finish(image)
+
+
+def neighbours(image, factors, dice, look, x, y):
+    """Still background: rows of smaller cells above and below in a dense field, a few specks everywhere."""
+    dense = draw.is_value(factors, "density", "dense")
+    for cx, cy in [(-0.85, -0.78), (-0.3, -0.84), (0.27, -0.8), (0.82, -0.76), (-0.8, 0.8), (-0.25, 0.76), (0.3, 0.84), (0.86, 0.78)]:
+        at_x, at_y, r = cx + dice.uniform(-0.07, 0.07), cy + dice.uniform(-0.06, 0.06), dice.uniform(0.22, 0.28)
+        cell(image, draw.px(dense) * 0.9, look, [(at_x, at_y)], r, 0.5 * r, x, y)
+    for _ in range(4):
+        spot = draw.disc(x, y, dice.uniform(-1, 1), dice.sign() * dice.uniform(0.55, 1), dice.uniform(0.015, 0.04))
+        draw.paint(image, 0.5 * spot, look["rim"])
+
+
+def cell(image, strength, look, centres, r, nucleus, x, y, plate=None):
+    """Paint a cell body with rim and nucleus; two centres make one body with a waist (smooth union of two discs)."""
+    size = y.shape[-2]
+    body, core = (blend(x, y, centres, radius, soften) for radius, soften in ((r, 0.12), (nucleus, 0.03)))
+    draw.paint(image, strength * 0.9 * draw.soft(np.abs(body) - 0.035, size, 0.09), look["rim"])
+    draw.paint(image, strength * 0.85 * draw.soft(body + 0.03, size), look["body"])
+    draw.paint(image, strength * draw.soft(core, size, 0.06), look["nucleus"])
+
+
+def blend(x, y, centres, r, soften):
+    """Signed distance to the smooth union (polynomial smooth minimum, Quilez) of discs of radius r around `centres`."""
+    parts = [np.sqrt((x - draw.px(cx)) ** 2 + (y - draw.px(cy)) ** 2) - draw.px(r) for cx, cy in centres]
+    distance = parts[0]
+    for other in parts[1:]:
+        h = np.clip(0.5 + 0.5 * (other - distance) / soften, 0, 1)
+        distance = other + (distance - other) * h - soften * h * (1 - h)
+    return distance
+
+
+def focal(image, factors, dice, look, x, y, frames):
+    """The large cell: it crosses the field, or stays in the middle and splits into two daughters that move apart."""
+    pace = draw.clock(frames) ** dice.uniform(0.85, 1.2)[:, None]
+    heading = draw.pick(factors, "event", drifting_left=-1, drifting_right=1, dividing=0)[:, None]
+    divides = draw.is_value(factors, "event", "dividing")[:, None]
+    cx = dice.uniform(-0.06, 0.06)[:, None] + heading * (2 * pace - 1) * dice.uniform(0.68, 0.76)[:, None]
+    cy = dice.uniform(-0.08, 0.08)[:, None] + 0.03 * np.sin(2 * np.pi * (pace + dice.uniform()[:, None]))
+    angle = dice.uniform(0.55, 0.85)[:, None]
+    apart = divides * dice.uniform(0.5, 0.56)[:, None] * draw.ramp(pace, 0.08, 1.0)
+    r = dice.uniform(0.36, 0.41)[:, None] * (1 - 0.25 * divides * draw.ramp(pace, 0.1, 0.7))
+    dx, dy = apart * np.cos(angle), apart * np.sin(angle)
+    centres = [(cx - dx, cy - dy), (cx + dx, cy + dy)]
+    cell(image, 1.0, look, centres, r, dice.uniform(0.46, 0.54)[:, None] * r, x, y)
+    off = dice.uniform(-0.3, 0.3, (2,))
+    for ax, ay in centres:                                      # a nucleolus gives each nucleus its own face
+        draw.paint(image, 0.6 * draw.disc(x, y, ax + off[:, :1] * r * 0.6, ay + off[:, 1:] * r * 0.6, 0.13 * r), look["rim"])

@@ -1,5 +1,8 @@
 """Simulated lecture slide: a schematic drawing with a title bar, and a pointer that crosses or circles."""
 
+import numpy as np
+
+from . import draw
 from .wording import paragraph, vary
 
 NAME = "slide"
@@ -65,3 +68,120 @@ def describe(factors, rng):
 def title(factors, rng):
     """What an uploader would call the video."""
     return vary("{Lecture: <drawing>|Anatomy basics - <drawing>|<drawing>, explained}{| (part {1|2|3|4})}", rng, **parts(factors))
+
+
+def render(factors, rng, frames=9, size=64):
+    """Clips uint8 [N, frames, size, size, 3] of the listed factors (dicts of this module's FACTORS); `rng` a Generator or draw.Dice."""
+    dice = draw.Dice.of(rng, len(factors))
+    x, y = draw.grid(size)
+    image = page(factors, dice, x, y)
+    zoom, cx, cy, tilt = dice.uniform(0.93, 1.07), dice.uniform(-0.07, 0.07), 0.14 + dice.uniform(-0.05, 0.05), dice.uniform(-0.12, 0.12)
+    u, v = draw.turn(x, y, tilt, cx, cy)
+    u, v = u / draw.px(zoom), v / draw.px(zoom)
+    hue = dice.uniform(-0.05, 0.05, (3,))
+    for name, sketch in SKETCHES.items():
+        rows = [i for i, f in enumerate(factors) if f["diagram"] == name]
+        if rows:
+            image[rows] = sketch(image[rows], u[rows], v[rows], hue[rows])
+    image = np.repeat(image, frames, axis=1)
+    pointer(image, factors, dice, frames, x, y)
+    return draw.finish(image)
+
+
+def page(factors, dice, x, y):
+    """The still slide [N, 1, 3, S, S]: ground, a coloured title bar with a line of text, short text lines at the foot."""
+    size, dark = y.shape[-2], draw.is_value(factors, "theme", "dark")
+    ground = (1 - dark[:, None]) * np.array([[0.96, 0.96, 0.94]]) + dark[:, None] * np.array([[0.07, 0.08, 0.12]]) + dice.uniform(-0.025, 0.025, (3,))
+    ink = (1 - dark[:, None]) * np.array([[0.3, 0.3, 0.34]]) + dark[:, None] * np.array([[0.72, 0.74, 0.78]])
+    bar = np.array([[0.15, 0.32, 0.55]], np.float32) + dice.uniform(-0.12, 0.12, (3,))
+    image = draw.canvas(len(factors), 1, size, ground)
+    draw.paint(image, draw.box(x, y, 0, -0.86, 1.1, 0.14), bar)
+    strokes(image, dice, x, y, -0.86, -0.85, dice.uniform(0.2, 0.7), 0.035, np.ones((len(factors), 3), np.float32))
+    for row in (0.84, 0.94):
+        strokes(image, dice, x, y, row, -0.9, dice.uniform(-0.3, 0.2), 0.022, ink)
+    return image
+
+
+def strokes(image, dice, x, y, row, start, end, half, ink):
+    """One line of illegible text: a thin bar broken by gaps between words."""
+    words = np.sin(x * draw.px(dice.uniform(14, 19)) + draw.px(dice.uniform(0, 6.3))) > -0.75
+    line = draw.soft(np.maximum(np.abs(y - row) - half, np.maximum(start - x, x - draw.px(end))), y.shape[-2], 0.04)
+    draw.paint(image, line * words, ink)
+
+
+def heart(image, u, v, hue):
+    """Red body with its apex at the lower right, a blue right side, aorta and pulmonary artery on top."""
+    red, blue = np.float32([0.82, 0.16, 0.18]) + hue, np.float32([0.25, 0.36, 0.75]) + hue
+    draw.paint(image, draw.capsule(u, v, -0.3, -0.1, -0.32, -0.6, 0.1), blue)
+    draw.paint(image, draw.capsule(u, v, -0.05, -0.1, 0.02, -0.56, 0.13), red)
+    draw.paint(image, draw.capsule(u, v, 0.02, -0.52, 0.3, -0.5, 0.11), red)
+    draw.paint(image, draw.capsule(u, v, 0.2, -0.2, 0.45, -0.33, 0.09), blue)
+    lean = u - 0.3 * v
+    body = np.sqrt(lean * lean / (0.53 - 0.3 * np.clip(v, -0.4, 0.55)) ** 2 + ((v - 0.1) / 0.56) ** 2) - 1
+    draw.paint(image, draw.soft(body * 0.45 - 0.04, v.shape[-2]), 0.45 * red)
+    draw.paint(image, draw.soft(body * 0.45, v.shape[-2]), red)
+    draw.paint(image, 0.9 * draw.soft(np.maximum(body * 0.45 + 0.06, lean + 0.1), v.shape[-2], 0.08), 0.6 * blue + 0.4 * red)
+    return draw.paint(image, draw.capsule(u, v, 0.05, -0.25, 0.3, 0.4, 0.025), (1.0, 0.85, 0.5))
+
+
+def lungs(image, u, v, hue):
+    """Two pink lobes, the trachea and its two main bronchi."""
+    pink, tube = np.float32([0.94, 0.55, 0.58]) + hue, np.float32([0.62, 0.74, 0.82]) + hue
+    for side in (-1, 1):
+        w = side * u
+        shape = np.sqrt(((w - 0.42 - 0.12 * v) / (0.3 + 0.1 * v)) ** 2 + ((v - 0.08) / 0.62) ** 2) - 1
+        lobe = np.maximum(shape * 0.3, 0.12 - w)
+        draw.paint(image, draw.soft(lobe - 0.03, v.shape[-2]), 0.55 * pink)
+        draw.paint(image, draw.soft(lobe, v.shape[-2]), pink)
+        draw.paint(image, 0.6 * draw.soft(np.maximum(np.abs(v - 0.12 + 0.5 * (w - 0.4)) - 0.02, lobe), v.shape[-2]), 0.6 * pink)
+    for x1, y1, r in ((0, -0.66, 0.085), (-0.34, 0.02, 0.06), (0.34, 0.02, 0.06)):
+        draw.paint(image, draw.capsule(u, v, 0, -0.25, x1, y1, r), tube)
+    return image
+
+
+def kidney(image, u, v, hue):
+    """A brown-red bean with paler cortex, dark pyramids around a yellow pelvis, and the ureter that leaves below."""
+    brown, pale = np.float32([0.66, 0.25, 0.18]) + hue, np.float32([0.93, 0.66, 0.5]) + hue
+    bean = np.maximum(np.sqrt((u / 0.5) ** 2 + (v / 0.68) ** 2) - 1, 0.28 / 0.5 - np.sqrt(((u - 0.56) / 0.5) ** 2 + (v / 0.5) ** 2)) * 0.5
+    draw.paint(image, draw.soft(bean, v.shape[-2]), brown)
+    draw.paint(image, draw.soft(bean + 0.1, v.shape[-2]), pale)
+    draw.paint(image, draw.capsule(u, v, 0.3, 0.05, 0.42, 0.85, 0.055), np.float32([0.95, 0.8, 0.3]) + hue)
+    for angle in np.linspace(0.62, 1.38, 5) * np.pi:
+        c, s = np.cos(angle), np.sin(angle)
+        draw.paint(image, draw.ellipse(u, v, 0.12 + 0.42 * c, 0.47 * s, 0.13, 0.085, np.arctan2(s * 0.47, c * 0.42)), 0.85 * brown)
+    return draw.paint(image, draw.ellipse(u, v, 0.2, 0.0, 0.12, 0.22), np.float32([0.95, 0.8, 0.3]) + hue)
+
+
+def neuron(image, u, v, hue):
+    """A star-shaped cell body with dendrites, and a long axon with myelin and end branches."""
+    violet, myelin = np.float32([0.55, 0.36, 0.75]) + hue, np.float32([0.95, 0.72, 0.3]) + hue
+    for x1, y1 in ((-0.85, -0.3), (-0.62, -0.62), (-0.12, -0.64), (-0.82, 0.22), (-0.42, 0.5)):
+        draw.paint(image, draw.capsule(u, v, -0.36, -0.16, x1, y1, 0.05), violet)
+        draw.paint(image, draw.capsule(u, v, 0.5 * x1 - 0.18, 0.5 * y1 - 0.08, x1 + 0.16, y1 - 0.05, 0.03), violet)
+    draw.paint(image, draw.capsule(u, v, -0.36, -0.16, 0.62, 0.42, 0.045), violet)
+    for k in range(3):
+        x0, y0 = 0.02 + 0.21 * k, 0.06 + 0.125 * k
+        draw.paint(image, draw.capsule(u, v, x0, y0, x0 + 0.1, y0 + 0.06, 0.09), myelin)
+    for x1, y1 in ((0.86, 0.3), (0.84, 0.52), (0.7, 0.64)):
+        draw.paint(image, draw.capsule(u, v, 0.62, 0.42, x1, y1, 0.035), violet)
+    draw.paint(image, draw.disc(u, v, -0.36, -0.16, 0.25), violet)
+    return draw.paint(image, draw.disc(u, v, -0.36, -0.16, 0.1), 0.5 * violet)
+
+
+SKETCHES = {"heart": heart, "lungs": lungs, "kidney": kidney, "neuron": neuron}
+
+
+def pointer(image, factors, dice, frames, x, y):
+    """A large green laser disc with a glow: straight across the slide, or once round the drawing from the top."""
+    pace = draw.clock(frames) ** dice.uniform(0.9, 1.12)[:, None]
+    across = draw.pick(factors, "pointer", left_to_right=1, right_to_left=-1, circling=0)[:, None]
+    round_ = draw.is_value(factors, "pointer", "circling")[:, None]
+    turn = 2 * np.pi * pace + dice.uniform(-0.15, 0.15)[:, None]
+    radius = dice.uniform(0.55, 0.63)[:, None]
+    cx = dice.uniform(-0.05, 0.05)[:, None] + across * (2 * pace - 1) * 0.82 + round_ * radius * np.sin(turn)
+    cy = 0.12 + dice.uniform(-0.1, 0.1)[:, None] - round_ * radius * np.cos(turn)
+    r = dice.uniform(0.17, 0.21)
+    green = np.array([[0.1, 0.95, 0.25]], np.float32) + dice.uniform(-0.08, 0.05, (3,))
+    draw.paint(image, 0.5 * draw.disc(x, y, cx, cy, r[:, None] * 1.25, 0.25), green)
+    draw.paint(image, draw.disc(x, y, cx, cy, r), green)
+    draw.paint(image, 0.8 * draw.disc(x, y, cx, cy, 0.4 * r, 0.15), (0.85, 1, 0.85))
