@@ -12,6 +12,7 @@ import numpy as np
 from .errors import KitError, VideoError
 
 MAX_PIXELS = 64_000_000 * 60          # refuse to hold more than about a minute of 4K in memory
+NO_INDEX = "the MP4 has no index (the recording or copy broke off). Copy it again."
 SYNTHETIC = "SYNTHETIC - not for clinical use"
 
 
@@ -40,14 +41,21 @@ def _open(path):
     try:
         container = av.open(str(path))
     except (av.error.FFmpegError, ValueError) as error:
-        head = path.open("rb").read(64)
-        if b"ftyp" in head[:16]:
-            raise VideoError(path, "no_index", "the MP4 has no index (the recording or copy broke off). Copy it again.") from error
+        if _is_mp4(path):
+            raise VideoError(path, "no_index", NO_INDEX) from error
         raise VideoError(path, "not_media", "this is not a video file, whatever its name says.") from error
     if not container.streams.video:
+        nothing = not container.streams
         container.close()
+        if nothing and _is_mp4(path):
+            raise VideoError(path, "no_index", NO_INDEX)
         raise VideoError(path, "no_video", "the file holds no picture track (sound only?).")
     return container
+
+
+def _is_mp4(path):
+    with path.open("rb") as file:
+        return b"ftyp" in file.read(16)
 
 
 def probe(path):

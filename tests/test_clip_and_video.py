@@ -1,0 +1,125 @@
+"""Clips, VideoFolders and video files: round trips, and a typed plain refusal for everything that is broken."""
+
+import json
+
+import numpy as np
+import pytest
+
+from medgen_kit import Clip, KitError, VideoError, read_folder, video, write_folder
+from medgen_kit.clip import validate_folder, write_text
+
+
+@pytest.fixture
+def frames():
+    ramp = np.linspace(0, 255, 64, dtype=np.uint8)
+    base = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], np.uint8(128)), -1)
+    return np.stack([np.roll(base, 4 * t, axis=1) for t in range(9)])
+
+
+def make(folder, frames, name="a.mp4", **fields):
+    path = video.write(folder / "videos" / name, frames, 8, crf=0)
+    return Clip.of(path, **{"video_category": "medical imaging", "brief_caption": "x", **fields})
+
+
+def test_round_trip_keeps_frames_and_record(tmp_path, frames):
+    clip = make(tmp_path, frames, factors={"modality": "echo"}, extra={"title": "t"}, concepts=["a"])
+    assert (clip.width, clip.height, clip.fps, clip.duration) == (64, 64, 8.0, 9 / 8)
+    write_folder(tmp_path, [clip])
+    (again,) = read_folder(tmp_path)
+    assert again == clip
+    assert np.abs(again.frames().astype(int) - frames).mean() < 4
+    assert again.frames(count=3, size=32).shape == (3, 32, 32, 3)
+    assert validate_folder(tmp_path) == []
+
+
+def test_datasets_reads_the_folder(tmp_path, frames):
+    from datasets import load_dataset
+
+    write_folder(tmp_path, [make(tmp_path, frames, "a.mp4", factors={"modality": "echo"}), make(tmp_path, frames, "b.mp4")])
+    table = load_dataset("videofolder", data_dir=str(tmp_path), split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(table) == 2 and {"video", "brief_caption", "factors"} <= set(table.column_names)
+
+
+def test_problems_of_a_folder_are_named(tmp_path, frames):
+    write_folder(tmp_path, [make(tmp_path, frames)])
+    make(tmp_path, frames, "extra.mp4")
+    (tmp_path / "videos" / "a.mp4").unlink()
+    said = " ".join(validate_folder(tmp_path))
+    assert "a.mp4" in said and "extra.mp4" in said
+
+
+def test_a_path_that_climbs_out_is_refused(tmp_path, frames):
+    write_folder(tmp_path, [make(tmp_path, frames)])
+    row = json.loads((tmp_path / "metadata.jsonl").read_text())
+    write_text(tmp_path / "metadata.jsonl", json.dumps(row | {"file_name": "../outside.mp4"}))
+    with pytest.raises(KitError, match="inside"):
+        read_folder(tmp_path)
+
+
+def test_broken_metadata_names_its_line(tmp_path, frames):
+    write_folder(tmp_path, [make(tmp_path, frames)])
+    with (tmp_path / "metadata.jsonl").open("a") as file:
+        file.write("{broken\n")
+    with pytest.raises(KitError, match="line 2"):
+        read_folder(tmp_path)
+
+
+def test_unknown_category_is_refused(tmp_path, frames):
+    with pytest.raises(KitError, match="cooking"):
+        make(tmp_path, frames, video_category="cooking")
+
+
+@pytest.mark.parametrize("reason, spoil", [
+    ("missing", lambda p: p.unlink()),
+    ("empty", lambda p: p.write_bytes(b"")),
+    ("not_media", lambda p: p.write_text("hello " * 100)),
+    ("no_index", lambda p: p.write_bytes(p.read_bytes()[:40])),
+])
+def test_unusable_files_say_why(tmp_path, frames, reason, spoil):
+    path = video.write(tmp_path / "v.mp4", frames, 8)
+    spoil(path)
+    with pytest.raises(VideoError) as caught:
+        video.read(path)
+    assert caught.value.reason == reason and "v.mp4" in str(caught.value)
+
+
+def test_a_file_that_breaks_off_is_truncated(tmp_path, frames):
+    path = video.write(tmp_path / "v.mp4", np.random.default_rng(0).integers(0, 255, (30, 64, 64, 3), dtype=np.uint8), 8)
+    path.write_bytes(path.read_bytes()[:int(0.6 * path.stat().st_size)])
+    with pytest.raises(VideoError) as caught:
+        video.read(path)
+    assert caught.value.reason == "truncated"
+
+
+def test_a_huge_video_is_refused_before_decoding(tmp_path, frames, monkeypatch):
+    path = video.write(tmp_path / "v.mp4", frames, 8)
+    monkeypatch.setattr(video, "MAX_PIXELS", 1000)
+    with pytest.raises(VideoError, match="do not fit"):
+        video.read(path)
+
+
+def test_full_disk_leaves_nothing_half_written(tmp_path, frames, monkeypatch):
+    path = video.write(tmp_path / "v.mp4", frames, 8)
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(KitError, match="No space left"):
+        video.write(path, frames[:2], 8)
+    with pytest.raises(KitError, match="No space left"):
+        write_text(tmp_path / "t.txt", "x")
+    assert path.read_bytes() == before and sorted(p.name for p in tmp_path.iterdir()) == ["v.mp4"]
+
+
+def test_sample_indices_are_interval_centres():
+    assert video.sample_indices(30, 3) == [5, 15, 25]
+    assert video.sample_indices(2, 4) == [0, 0, 1, 1]
+    with pytest.raises(KitError):
+        video.sample_indices(0, 3)
+
+
+def test_synthetic_is_marked_in_picture_and_file(tmp_path, frames):
+    marked = video.mark_synthetic(np.zeros_like(frames))
+    assert marked.shape[1] >= 96 and marked.max() > 200
+    assert "SYNTHETIC" in video.probe(video.write(tmp_path / "s.mp4", marked, 8, synthetic=True)).comment

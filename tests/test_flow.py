@@ -1,0 +1,62 @@
+"""The whole flow on the smallest profile, with every socket blocked; the direction of imports; the command line."""
+
+import ast
+import socket
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import medgen_kit as kit
+from medgen_kit import cli, pipeline
+
+ROOT = Path(kit.__file__).parent
+ORDER = ["knowledge", "sources", "curate", "caption", "align", "generate", "evaluate"]
+
+
+def imported(path):
+    """Sub-packages of medgen_kit that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 2:
+            found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("medgen_kit"):
+            found |= set(node.module.split(".")[1:2]) or {alias.name for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("room", ORDER)
+def test_no_room_imports_from_its_right_and_no_file_is_long(room):
+    right = set(ORDER[ORDER.index(room) + 1:])
+    files = sorted((ROOT / room).rglob("*.py"))
+    assert files
+    for path in files:
+        depth = len(path.relative_to(ROOT).parts)
+        assert depth > 2 or not imported(path) & right, path
+        assert path.read_text(encoding="utf-8").count("\n") <= 400, path
+
+
+def test_all_stages_run_offline(tmp_path, monkeypatch):
+    def refuse(self, address, *_):
+        raise AssertionError(f"the network was touched: {address}")
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path))
+    run = kit.Run.open(kit.profile("smoke"))
+    for stage in pipeline.FLOW:
+        folder = kit.need(run, stage)
+        assert (folder / "manifest.json").is_file()
+    assert set(run.stages()) == set(pipeline.FLOW)
+    tiny = run.figures("tiny")
+    assert 0 <= tiny["motion"] <= 1 and {"real", "guess", "prompts", "unseen", "train_seconds"} <= set(tiny)
+    assert not list(run.root.glob(".*.partial"))
+
+
+def test_command_line():
+    runner = CliRunner()
+    names = [command.name or command.callback.__name__ for command in cli.typed.registered_commands]
+    for name in names:
+        shown = runner.invoke(cli.typed, [name, "--help"])
+        assert shown.exit_code == 0 and f"medgen-kit {name}" in shown.output.replace("\n  ", " ")
+    assert "denied: " in runner.invoke(cli.typed, ["tags", "no pericardial effusion"]).output
+    assert "cpu" in runner.invoke(cli.typed, ["profiles"]).output

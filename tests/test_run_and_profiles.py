@@ -1,0 +1,113 @@
+"""Runs and profiles: a stage is made once, never half, by one notebook at a time; a profile that cannot run is refused."""
+
+import threading
+import time
+
+import pytest
+
+import medgen_kit as kit
+from medgen_kit import KitError, profiles
+from medgen_kit.run import Run
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path))
+    return Run.open(profiles.load("smoke"), "test")
+
+
+def counted(calls):
+    def stage(work):
+        calls.append(1)
+        (work.out / "x.txt").write_text(str(len(calls)))
+        return {"made": len(calls)}
+    return stage
+
+
+def test_a_stage_is_made_once_and_again_when_its_settings_change(run):
+    calls = []
+    stage = counted(calls)
+    assert run.make("s", stage).joinpath("x.txt").read_text() == "1"
+    run.make("s", stage)
+    assert len(calls) == 1 and run.figures("s")["made"] == 1
+    run.make("s", stage, settings={"a": 2})
+    assert len(calls) == 2 and run.manifest("s")["settings"] == {"a": 2}
+
+
+def test_an_interrupted_stage_is_not_taken_for_whole_and_finds_its_work_again(run):
+    seen = []
+
+    def stage(work):
+        seen.append(sorted(p.name for p in work.out.glob("*.txt")))
+        (work.out / "half.txt").write_text("half")
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+        return {}
+    with pytest.raises(KeyboardInterrupt):
+        run.make("s", stage)
+    assert not run.folder("s").exists() and run.stages() == []
+    run.make("s", stage)
+    assert seen == [[], ["half.txt"]] and run.stages() == ["s"]
+
+
+def test_two_notebooks_make_a_stage_once(run):
+    calls = []
+
+    def slow(work):
+        time.sleep(0.3)
+        calls.append(1)
+        return {}
+    threads = [threading.Thread(target=run.make, args=("s", slow)) for _ in range(2)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert len(calls) == 1
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_keeps_the_work(run):
+    def full(work):
+        (work.out / "kept.txt").write_text("x")
+        raise OSError(28, "No space left on device")
+    with pytest.raises(KitError, match="No space left.*kept in"):
+        run.make("s", full)
+    assert (run.root / ".s.partial" / "kept.txt").is_file() and not run.folder("s").exists()
+
+
+def test_missing_inputs_and_bad_names_are_refused(run):
+    with pytest.raises(KitError, match="needs stage 'a'"):
+        run.make("b", counted([]), inputs=("a",))
+    with pytest.raises(KitError, match="no stage 'aling'"):
+        kit.need(run, "aling")
+    with pytest.raises(KitError, match="plain folder name"):
+        Run.open(run.profile, "../x")
+
+
+def test_reports_merge(run):
+    run.report("a", x=1)
+    run.report("a", y=2)
+    assert run.figures() == {"a": {"x": 1, "y": 2}}
+
+
+def test_profiles_share_every_setting_and_resolve_in_order(monkeypatch):
+    shapes = {name: {s: sorted(v.as_dict()) for s, v in profiles.load(name, check=False).sections.items()} for name in profiles.names()}
+    assert len(shapes) == 6 and all(shape == shapes["cpu"] for shape in shapes.values())
+    monkeypatch.setenv("MEDGEN_PROFILE", "smoke")
+    assert profiles.load().name == "smoke" and profiles.load("cpu").name == "cpu"
+    monkeypatch.delenv("MEDGEN_PROFILE")
+    assert profiles.load().name == "cpu"
+    assert profiles.load("cpu", generate={"minutes": 1}).generate.minutes == 1
+    with pytest.raises(KitError, match="did you mean 'smoke'"):
+        profiles.load("smokey")
+    with pytest.raises(KitError, match="generate.minuts"):
+        profiles.load("cpu", generate={"minuts": 1})
+
+
+def test_a_profile_that_the_machine_cannot_serve_is_refused_with_what_is_missing():
+    here = {"gpu": None, "gpu_memory_gib": None, "capability": None, "free_disk_gib": 500}
+    t4 = {"gpu": "T4", "gpu_memory_gib": 15, "capability": (7, 5), "free_disk_gib": 500}
+    with pytest.raises(KitError, match="needs a CUDA GPU"):
+        profiles.refuse_if_too_big(profiles.load("colab-t4", check=False), here)
+    profiles.refuse_if_too_big(profiles.load("colab-t4", check=False), t4)
+    with pytest.raises(KitError, match="GPU memory.*bfloat16"):
+        profiles.refuse_if_too_big(profiles.load("colab-l4", check=False), t4)
+    with pytest.raises(KitError, match="free disk"):
+        profiles.refuse_if_too_big(profiles.load("cpu", check=False), {**here, "free_disk_gib": 0.1})
