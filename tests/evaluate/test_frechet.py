@@ -1,0 +1,40 @@
+"""Frechet and kernel distance on Gaussians whose distance is known."""
+
+import numpy as np
+import pytest
+
+from medgen_kit.errors import KitError
+from medgen_kit.evaluate import frechet
+
+
+def test_known_gaussians():
+    assert frechet.from_moments([0, 0], np.eye(2), [3, 4], np.eye(2)) == pytest.approx(25)
+    assert frechet.from_moments([0], [[4.0]], [0], [[9.0]]) == pytest.approx((3 - 2) ** 2)
+    tilted = np.array([[2.0, 1.0], [1.0, 2.0]])
+    assert frechet.from_moments([0, 0], tilted, [0, 0], tilted) == pytest.approx(0, abs=1e-9)
+
+
+def test_agrees_with_scipy_on_covariances_that_do_not_commute():
+    from scipy.linalg import sqrtm
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(400, 5)) @ rng.normal(size=(5, 5)), rng.normal(size=(300, 5)) @ rng.normal(size=(5, 5)) + 1
+    ca, cb = np.cov(a.T), np.cov(b.T)
+    known = np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(ca + cb - 2 * np.real(sqrtm(ca @ cb)))
+    assert frechet.frechet(a, b) == pytest.approx(known, rel=1e-6)
+
+
+def test_small_samples_of_one_distribution_are_not_at_zero_but_the_kernel_distance_is():
+    rng = np.random.default_rng(0)
+    few, many = (frechet.frechet(*rng.normal(size=(2, n, 64))) for n in (100, 2000))
+    assert few > 10 * many > 0
+    assert abs(frechet.kernel_distance(*rng.normal(size=(2, 300, 64)))) < 0.02
+
+
+def test_report_warns_when_clips_are_few_and_shows_the_floor():
+    rng = np.random.default_rng(0)
+    first, second, far = rng.normal(size=(100, 16)), rng.normal(size=(100, 16)), rng.normal(size=(100, 16)) + 2
+    found = frechet.report(far, first, second)
+    assert found["frechet"] > 10 * found["floor"] and "bias" in found["warning"]
+    assert frechet.report(*rng.normal(size=(3, 400, 16)))["warning"] == ""
+    with pytest.raises(KitError, match="one width"):
+        frechet.frechet(first, first[:, :3])
