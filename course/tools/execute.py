@@ -1,6 +1,10 @@
 """Runs one notebook with papermill and listens to what its kernel prints; names the cell that failed."""
 
+import contextlib
+import os
 import re
+import sys
+import tempfile
 from pathlib import Path
 
 from medgen_kit.errors import KitError
@@ -52,16 +56,40 @@ def execute(source, target, parameters=None, said=lambda line: None):
     target.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("papermill").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="(papermill|nbformat|nbclient|jupyter_client|zmq).*")
-    try:
-        papermill.execute_notebook(source, target, parameters=parameters or {}, kernel_name="python3", cwd=source.parent, progress_bar=False,
-                                   stdout_file=Listener(said), execution_timeout=None)
-    except papermill.exceptions.PapermillExecutionError as error:
-        lines = [line for line in COLOUR.sub("", f"{error.ename}: {error.evalue}").splitlines() if line.strip()]
-        said_last = lines[0] if error.ename == "KitError" else lines[-1] if len(lines) > 1 and lines[0].endswith(":") else lines[0]
-        raise NotebookFailed(source.name, place(source, error.source), first_line(error.source), said_last) from error
-    except RuntimeError as error:                       # nbclient: the kernel died
-        raise NotebookFailed(source.name, 0, "", f"{type(error).__name__}: the Python process of the notebook ended ({error}). "
-                             "Too little memory is the usual cause: close other programs, then run the same command again.") from error
+    with own_stderr() as last:
+        try:
+            papermill.execute_notebook(source, target, parameters=parameters or {}, kernel_name="python3", cwd=source.parent,
+                                       progress_bar=False, stdout_file=Listener(said), execution_timeout=None)
+        except papermill.exceptions.PapermillExecutionError as error:
+            raise NotebookFailed(source.name, place(source, error.source), first_line(error.source), last_words(error)) from error
+        except RuntimeError as error:                   # nbclient: the kernel died
+            raise NotebookFailed(source.name, 0, "", f"the Python process of the notebook ended ({error}; {last()}). Too little memory is "
+                                 "the usual cause: close other programs, then run the same command again.") from error
+
+
+def last_words(error):
+    """The line of an error that says what was wrong: "KitError: ...", "ValueError: ..."."""
+    lines = [line for line in COLOUR.sub("", f"{error.ename}: {error.evalue}").splitlines() if line.strip()]
+    return lines[0] if error.ename.endswith("KitError") or len(lines) == 1 or not lines[0].endswith(":") else lines[-1]
+
+
+@contextlib.contextmanager
+def own_stderr():
+    """While it lasts, what kernels write to the terminal behind our back goes to a file; yields a function that reads its last line."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
+        def last():
+            log.seek(0)
+            return ([line.strip() for line in log if line.strip()] or [""])[-1][:200]
+
+        os.dup2(log.fileno(), 2)
+        try:
+            yield last
+        finally:
+            sys.stderr.flush()
+            os.dup2(before, 2)
+            os.close(before)
 
 
 def place(source, text):

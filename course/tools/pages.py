@@ -4,14 +4,14 @@ import base64
 import html
 import io
 import re
-from pathlib import Path
 
 from medgen_kit.clip import write_text
 
 FORMULA = re.compile(r"(?<![\\$])\$\$(.+?)\$\$|(?<![\\$\w])\$(?! )([^$\n]+?)(?<![ \\])\$(?!\w)", re.S)
 CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.S)
 STYLE = ("body{font-family:system-ui,sans-serif;max-width:980px;margin:32px auto;padding:0 16px;color:#111;line-height:1.45}"
-         "table{border-collapse:collapse;margin:8px 0 24px}td,th{padding:5px 12px;border-bottom:1px solid #ccc;text-align:left;vertical-align:top}"
+         "table{border-collapse:collapse;margin:8px 0 24px}"
+         "td,th{padding:5px 12px;border-bottom:1px solid #ccc;text-align:left;vertical-align:top}"
          "td.n{text-align:right}a{color:#0b5cad}")
 
 
@@ -41,9 +41,11 @@ def convert(notebook, page):
         if cell.cell_type == "markdown":
             cell.source = formulas(cell.source)
         elif cell.cell_type == "code":
-            cell.outputs = [page_output(output, f"plot{number}-{k}") for k, output in enumerate(cell.outputs) if output.get("name") != "stderr"]
-    body, _ = HTMLExporter(template_name="lab", mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="", exclude_input_prompt=True,
-                           exclude_output_prompt=True).from_notebook_node(nb)
+            kept = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.outputs = [page_output(output, f"plot{number}-{k}") for k, output in enumerate(kept)]
+    exporter = HTMLExporter(template_name="lab", mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="",
+                            exclude_input_prompt=True, exclude_output_prompt=True)
+    body, _ = exporter.from_notebook_node(nb)
     draws = 'class="plotly-graph-div"' in body
     head = '<script src="plotly.min.js"></script>' if draws else ""
     body = re.sub(r'<script type="module">[^<]*mermaid.*?</script>', "", body, flags=re.S)
@@ -64,7 +66,8 @@ def page_output(output, name):
         if mime in data:
             alt = output.get("metadata", {}).get(mime, {}).get("alt") or alt
             content = "".join(data[mime]).replace("\n", "")
-            output["data"] = {"text/html": f'<img style="max-width:100%" src="data:{mime};base64,{content}" alt="{html.escape(alt, True)}">'}
+            words = html.escape(alt, True)
+            output["data"] = {"text/html": f'<img style="max-width:100%" alt="{words}" src="data:{mime};base64,{content}">'}
             break
     return output
 
@@ -74,7 +77,8 @@ def drawing(figure, alt, name):
     import plotly.graph_objects as go
 
     drawn = go.Figure(data=figure.get("data"), layout=figure.get("layout"), skip_invalid=True)
-    return f'<div role="img" aria-label="{html.escape(alt, True)}">{drawn.to_html(full_html=False, include_plotlyjs=False, div_id=name)}</div>'
+    page = drawn.to_html(full_html=False, include_plotlyjs=False, div_id=name)
+    return f'<div role="img" aria-label="{html.escape(alt, True)}">{page}</div>'
 
 
 def formulas(text):
@@ -89,8 +93,9 @@ def formula(tex, block):
     from matplotlib.font_manager import FontProperties
 
     tex, buffer = " ".join(tex.split()), io.BytesIO()
+    letters = FontProperties(size=13 if block else 11, math_fontfamily="cm")
     try:
-        depth = mathtext.math_to_image(f"${tex}$", buffer, prop=FontProperties(size=13 if block else 11, math_fontfamily="cm"), dpi=72, format="svg")
+        depth = mathtext.math_to_image(f"${tex}$", buffer, prop=letters, dpi=72, format="svg")
     except ValueError:
         return f"<code>{html.escape(tex)}</code>"
     src = f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"
@@ -115,10 +120,11 @@ def index(run, notebooks, times):
                    f'<td class="n">{times[n.stem]:.0f} s</td></tr>' for n in notebooks)
     figures = "".join(f"<h3>{html.escape(section)}</h3><table><thead><tr><th scope='col'>figure</th><th scope='col'>value</th></tr></thead>"
                       f"<tbody>{lines(values)}</tbody></table>" for section, values in run.figures().items() if section != "course")
-    about = f"Profile {html.escape(run.profile.name)} ({html.escape(run.profile.about)}), seed {run.profile.seed}, {sum(times.values()):.0f} seconds in all."
+    about = f"Profile {run.profile.name} ({run.profile.about}), seed {run.profile.seed}, {sum(times.values()):.0f} seconds in all."
     return (f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>MedGen Kit: run {html.escape(run.root.name)}</title>'
-            f"<style>{STYLE}</style></head><body><h1>MedGen Kit: run {html.escape(run.root.name)}</h1><p>{about} All media in this report is "
-            "simulated, generated or public teaching data; it is not for clinical use.</p><h2>Notebooks</h2><table><thead><tr>"
+            f"<style>{STYLE}</style></head><body><h1>MedGen Kit: run {html.escape(run.root.name)}</h1><p>{html.escape(about)} All media in "
+            "this report is simulated, generated or public teaching data; it is not for clinical use.</p>"
+            "<h2>Notebooks</h2><table><thead><tr>"
             "<th scope='col'>notebook</th><th scope='col'>title</th><th scope='col'>time</th></tr></thead>"
             f"<tbody>{rows}</tbody></table><h2>Figures</h2>{figures}</body></html>")
 

@@ -107,7 +107,7 @@ def clean_output(output):
         raise KitError(f"a cell ended with an error ({output.ename}: {output.evalue}); a notebook with errors is not stored.")
     if any("widget" in mime for mime in output.data):
         return None
-    output.data = {mime: neutral(value) if isinstance(value, str) and mime.startswith("text/") else value for mime, value in output.data.items()}
+    output.data = {mime: neutral(value) if mime.startswith("text/") else value for mime, value in output.data.items()}
     output.metadata = {mime: about for mime, about in output.metadata.items() if mime in output.data}
     return output
 
@@ -148,7 +148,8 @@ def compare(stored, new):
 
 def main(arguments=None):
     """The command line."""
-    parser = argparse.ArgumentParser(description="Run notebooks and store them cleaned.", epilog="example: python course/tools/refresh.py 00 07")
+    parser = argparse.ArgumentParser(description="Run notebooks, store them cleaned.",
+                                     epilog="example: python course/tools/refresh.py 00 07")
     parser.add_argument("names", nargs="*", help="numbers or beginnings of names (default: all)")
     parser.add_argument("--profile", default="cpu")
     parser.add_argument("--run-name", default="", help="folder under runs (default: the profile's name)")

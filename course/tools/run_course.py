@@ -142,10 +142,11 @@ class Course:
 
 
 class Line:
-    """The progress line of one notebook: rewritten every second on a terminal; in a log, one line a stage and one at the end."""
+    """The progress line of one notebook: rewritten every second on a terminal; in a log, a line for each new stage, further ones no closer
+    than 30 seconds, and one at the end."""
 
     def __init__(self, head, left, started, say):
-        self.head, self.left, self.started, self.say, self.text = head, left, started, say, ""
+        self.head, self.left, self.started, self.say, self.text, self.told = head, left, started, say, "", started
         self.live = say is print and sys.stdout.isatty()
         self.over = threading.Event()
         if self.live:
@@ -154,9 +155,10 @@ class Line:
             say(f"{head} started, about {clock(left)} left")
 
     def stage(self, text):
-        changed, self.text = text.split(":")[0] != self.text.split(":")[0], text
-        if changed and not self.live:
-            self.say(f"        {clock(time.time() - self.started):>12}  {text}")
+        self.text, now = text, time.time()
+        if not self.live and (text.startswith("making") or now - self.told > 30):
+            self.told = now
+            self.say(f"        {clock(now - self.started):>12}  {text}")
 
     def end(self, text):
         self.over.set()

@@ -1,0 +1,135 @@
+"""The course runner: progress, a failing cell named, going on from there, pages, Ctrl-C."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tiny import write
+
+from course.tools import pages
+from course.tools.execute import Listener, NotebookFailed
+from course.tools.run_course import Line, run_course
+from medgen_kit.errors import KitError
+
+ROOT = Path(__file__).resolve().parents[2]
+DRAW = """print("Making stage 'sources' of run 'x' (profile 'smoke') ...")
+print("  sources: 10 of 20")
+from IPython.display import display
+display({"image/png": "iVBORw0KGgo=", "text/plain": "a red dot"}, metadata={"image/png": {"alt": "a red dot"}}, raw=True)
+open("count.txt", "a").write("x")"""
+FAIL = """# a comment
+import os
+from medgen_kit.errors import KitError
+if not os.path.exists("ready.txt"): raise KitError("put the file ready.txt here")
+print(profile, run_name)"""
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def test_fails_plainly_then_goes_on(tmp_path, runs):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    write(folder / "00_first.ipynb", DRAW, title="First")
+    write(folder / "01_second.ipynb", FAIL, title="Second")
+    said = []
+    with pytest.raises(NotebookFailed) as stopped:
+        run_course("smoke", "mine", folder=folder, say=said.append)
+    text = str(stopped.value)
+    assert "01_second.ipynb stopped in cell 3" in text and "import os" in text and "KitError: put the file ready.txt here" in text
+    assert any("making 'sources'" in line for line in said) and not any("sources: 10 of 20" in line for line in said)
+    assert sum("finished in" in line for line in said) == 1 and any(re.search(r"\[ 1/2\] 00_first .*left", line) for line in said)
+    assert (runs / "mine" / "notebooks" / "00_first.ipynb").is_file()
+
+    (folder / "ready.txt").touch()
+    said.clear()
+    index = run_course("smoke", "mine", folder=folder, say=said.append)
+    assert (folder / "count.txt").read_text() == "x", "a finished notebook is not run again"
+    assert "done before" in said[0] and said[-1] == f"Report: {index}"
+    report = json.loads((runs / "mine" / "report.json").read_text())["course"]
+    assert set(report["notebooks"]) == {"00_first", "01_second"}
+    assert report["seconds"] == pytest.approx(sum(report["notebooks"].values()), abs=0.2)
+    assert json.loads((runs / "mine" / "course.json").read_text()).keys() == {"00_first", "01_second"}
+    page = (index.parent / "00_first.html").read_text()
+    assert re.search(r"<img[^>]*alt=['\"]a red dot['\"]", page) and "injected" not in page
+    assert not re.search(r"<(script|link)[^>]*(src|href)=\"https?:", page), "the page must not need the network"
+    assert 'href="01_second.html"' in index.read_text() and "Second" in index.read_text()
+    assert "smoke mine" in (index.parent / "01_second.html").read_text()
+
+    write(folder / "00_first.ipynb", DRAW + "\nprint(1)", title="First")
+    said.clear()
+    run_course("smoke", "mine", folder=folder, say=said.append)
+    assert (folder / "count.txt").read_text() == "xx" and sum("done before" in line for line in said) == 1
+
+
+def test_wrong_arguments(tmp_path, runs):
+    with pytest.raises(KitError, match="did you mean 'smoke'"):
+        run_course("smok", folder=tmp_path)
+    with pytest.raises(KitError, match="plain folder name"):
+        run_course("smoke", "../away", folder=tmp_path)
+    with pytest.raises(KitError, match="no notebooks"):
+        run_course("smoke", "mine", folder=tmp_path)
+
+
+def test_two_courses_on_one_run(tmp_path, runs):
+    from filelock import FileLock
+
+    write(tmp_path / "00_a.ipynb", "1")
+    (runs / "mine" / ".locks").mkdir(parents=True)
+    with FileLock(str(runs / "mine" / ".locks" / "course.lock")), pytest.raises(KitError, match="another course"):
+        run_course("smoke", "mine", folder=tmp_path)
+
+
+def test_ctrl_c_is_clean(tmp_path, runs):
+    mark = tmp_path / "pid.txt"
+    write(tmp_path / "00_a.ipynb", f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)")
+    tool = str(ROOT / "course" / "tools" / "run_course.py")
+    command = [sys.executable, tool, "--profile", "smoke", "--name", "mine", "--folder", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    deadline = time.time() + 40
+    while not (mark.is_file() and mark.read_text()) and time.time() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=40)
+    assert process.returncode == 130 and "the same command goes on" in text and "Traceback" not in text, text
+    assert not list((runs / "mine" / "notebooks").glob("*")), "nothing half-done is left"
+    for _ in range(50):
+        try:
+            os.kill(int(mark.read_text()), 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError("the kernel still runs")
+
+
+def test_progress_words():
+    said, lines = [], []
+    listener = Listener(said.append)
+    for piece in ("Making stage 'al", "ign' of run 'cpu' ...\n  align: step 1", " of 2\nother\n"):
+        listener.write(piece)
+    assert said == ["making 'align'", "align: step 1 of 2"]
+    line = Line("[ 1/2] 00", 90, time.time(), lines.append)
+    for text in said + ["align: step 2 of 2"]:
+        line.stage(text)
+    line.end("finished")
+    assert lines[0].endswith("about 1 min 30 s left") and lines[-1] == "[ 1/2] 00 finished"
+    assert [line.split("  ")[-1] for line in lines[1:-1]] == ["making 'align'"] and line.text == "align: step 2 of 2"
+
+
+def test_formulas_and_plotly_need_no_network(tmp_path):
+    text = pages.formulas("cost 5 $ or $x_t = 1$ and $$\\frac{1}{2}$$ but `$code$`, $\\nosuchthing{x}$")
+    assert text.count("data:image/svg+xml") == 2 and "`$code$`" in text and "cost 5 $ or" in text
+    assert "<code>\\nosuchthing{x}</code>" in text
+    drawn = pages.drawing({"data": [{"type": "bar", "y": [1, 2]}], "layout": {}}, 'two "bars"', "plot1")
+    assert 'aria-label="two &quot;bars&quot;"' in drawn and "cdn" not in drawn.lower()
