@@ -81,32 +81,33 @@ def title(factors, rng):
 def render(factors, rng, frames=9, size=64):
     """Clips uint8 [N, frames, size, size, 3] of the listed factors (dicts of this module's FACTORS); `rng` a Generator or draw.Dice."""
     dice = draw.Dice.of(rng, len(factors))
-    travel = dice.uniform(1.15, 1.4)
+    travel = dice.uniform(1.05, 1.2)
     pace = draw.clock(frames) ** dice.uniform(0.85, 1.2)[:, None]
     forward = draw.is_value(factors, "camera", "advancing")[:, None]
     zoom = travel[:, None] * (forward * pace + (1 - forward) * (1 - pace))
     x, y = draw.grid(size)
-    sway = 0.04 * np.sin(2 * np.pi * (draw.clock(frames)[:, :, None] + dice.uniform(0, 1, (1, 2))))
-    centre = dice.uniform(-0.1, 0.1, (1, 2)) + sway
+    sway = 0.025 * np.sin(2 * np.pi * (draw.clock(frames)[:, :, None] + dice.uniform(0, 1, (1, 2))))
+    centre = dice.uniform(-0.07, 0.07, (1, 2)) + sway
     u, v = x - draw.px(centre[..., 0]), y - draw.px(centre[..., 1])
     rho, theta = np.sqrt(u * u + v * v) + 1e-3, np.arctan2(v, u)
     rho = rho * (1 + 0.07 * np.cos(3 * theta + draw.px(dice.uniform(-0.6, 0.6))))
     depth = np.log(rho) - draw.px(zoom)                      # constant along the wall: a step forward is a shift
     image = wall(factors, dice, depth, theta)
-    opening = draw.px(np.log(draw.pick(factors, "segment", colon=0.15, stomach=0.2) * dice.uniform(0.9, 1.1)))
-    light = draw.ramp(depth - opening, -0.1, 0.85) * draw.ramp(1.6 - rho, 0, 1)
-    polyps(image, factors, dice, zoom, centre, x, y)
+    opening = draw.px(np.log(draw.pick(factors, "segment", colon=0.14, stomach=0.21) * dice.uniform(0.9, 1.1)))
+    light = draw.ramp(depth - opening, -0.12, 0.5) * (1.1 - 0.3 * rho)
+    image *= (0.04 + 0.96 * light)[:, :, None]
     glints(image, dice, zoom, centre, x, y)
-    image *= (0.05 + 0.95 * light)[:, :, None]
+    polyps(image, factors, dice, zoom, centre, x, y)
     image *= draw.ramp(1.12 - np.sqrt(x * x + y * y), 0, 0.14)[:, :, None]
     return draw.finish(image)
 
 
 def wall(factors, dice, depth, theta):
     """The lit wall [N, T, 3, S, S]: folds (rings in the colon, radial rugae in the stomach) over pink or red, patchy mucosa."""
-    rings = np.cos(2 * np.pi * depth / draw.px(dice.uniform(0.5, 0.56)) + draw.px(dice.uniform(-0.6, 0.6)))
-    twist = draw.px(dice.uniform(0.3, 0.7)) * depth
-    rugae = np.cos(draw.px(np.round(dice.uniform(5.6, 8.4))) * (theta + twist) + draw.px(dice.uniform(-0.9, 0.9)))
+    steps = 2 * np.pi * depth / draw.px(dice.uniform(0.57, 0.61)) + draw.px(dice.uniform(-0.45, 0.45))
+    rings = np.cos(steps + 0.8 * np.sin(steps))              # each fold is a bright ridge with a shadow behind it
+    bend = draw.px(dice.uniform(-0.1, 0.2)) * depth + 0.12 * np.sin(3 * depth + draw.px(dice.uniform(-0.8, 0.8)))
+    rugae = np.cos(8 * (theta + bend) + draw.px(dice.uniform(-0.6, 0.6)))
     colon = draw.px(draw.is_value(factors, "segment", "colon"))
     folds = colon * rings + (1 - colon) * rugae
     folds = folds * (1.2 - 0.2 * folds)                      # narrow dark grooves between broad folds
@@ -114,10 +115,10 @@ def wall(factors, dice, depth, theta):
     phase = dice.uniform(0, 2 * np.pi, (4,))
     patches = (np.cos(2 * theta + 5 * depth + draw.px(phase[:, 0])) * np.cos(3 * theta - 4 * depth + draw.px(phase[:, 1]))
                + 0.6 * np.cos(5 * theta + 9 * depth + draw.px(phase[:, 2])))
-    pink = np.array([[0.93, 0.66, 0.56]], np.float32) + dice.uniform(-0.04, 0.04, (3,))
+    pink = np.array([[0.95, 0.64, 0.57]], np.float32) + dice.uniform(-0.04, 0.04, (3,))
     sore = np.array([[0.84, 0.22, 0.17]], np.float32) + dice.uniform(-0.04, 0.04, (3,))
     colour = (1 - red[:, None]) * pink + red[:, None] * sore
-    shade = 0.84 + 0.2 * folds + (0.03 + 0.1 * draw.px(red)) * patches
+    shade = 0.82 + 0.24 * folds + (0.04 + 0.1 * draw.px(red)) * patches
     image = draw.rgb(colour) * shade[:, :, None]
     pus = draw.px(red) * draw.ramp(patches, 0.75, 1.3) * 0.5
     return draw.paint(image, pus, (0.95, 0.78, 0.6))
@@ -126,8 +127,8 @@ def wall(factors, dice, depth, theta):
 def polyps(image, factors, dice, zoom, centre, x, y):
     """A round polyp on the left or the right wall, larger and nearer to the edge when the camera is close."""
     side = draw.pick(factors, "polyp", none=0, left_wall=-1, right_wall=1)
-    near = np.exp(0.42 * (zoom - 1.3))
-    cx, cy = centre[..., 0] + side[:, None] * dice.uniform(0.56, 0.66)[:, None] * near, dice.uniform(-0.15, 0.25)[:, None] * near
+    near = np.exp(0.3 * (zoom - 0.7))
+    cx, cy = centre[..., 0] + side[:, None] * dice.uniform(0.54, 0.62)[:, None] * near, dice.uniform(-0.12, 0.2)[:, None] * near
     r = dice.uniform(0.3, 0.37)[:, None] * near
     there = draw.px(np.abs(side))
     draw.paint(image, there * 0.55 * draw.disc(x, y, cx - 0.12 * side[:, None] * r, cy + 0.18 * r, 1.15 * r, 0.15), (0.35, 0.08, 0.06))

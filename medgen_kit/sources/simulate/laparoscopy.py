@@ -80,7 +80,7 @@ def render(factors, rng, frames=9, size=64):
     dice = draw.Dice.of(rng, len(factors))
     x, y = draw.grid(size)
     image = np.repeat(organ(factors, dice, x, y), frames, axis=1)
-    pace = draw.clock(frames) ** dice.uniform(0.85, 1.2)[:, None]
+    pace = draw.ramp(draw.clock(frames), dice.uniform(-0.02, 0.06)[:, None], dice.uniform(0.78, 0.9)[:, None])
     inwards = draw.is_value(factors, "instrument", "entering")[:, None]
     reach = inwards * pace + (1 - inwards) * (1 - pace)
     grasper(image, dice, draw.pick(factors, "side", left=-1, right=1), reach, x, y)
@@ -97,10 +97,10 @@ def organ(factors, dice, x, y):
     is_liver, is_fat, is_sac = (draw.is_value(factors, "tissue", name) for name in FACTORS["tissue"])
     coarse, fine = draw.texture(dice, size, 5), draw.texture(dice, size, 13)
     tint = dice.uniform(-0.035, 0.035, (3,))
-    base = (is_liver[:, None] * [0.5, 0.36, 0.3] + is_fat[:, None] * [0.8, 0.55, 0.2] + is_sac[:, None] * [0.62, 0.24, 0.2]).astype(np.float32)
+    base = (is_liver[:, None] * [0.5, 0.36, 0.3] + is_fat[:, None] * [0.72, 0.44, 0.1] + is_sac[:, None] * [0.62, 0.24, 0.2]).astype(np.float32)
     image = draw.canvas(count, 1, size, base + tint) * (1 + 0.06 * coarse + 0.04 * fine)[:, :, None]
     lobules = 0.5 + 0.5 * np.cos(3.2 * (coarse + 0.7 * fine) + draw.px(dice.uniform(-0.5, 0.5)))
-    draw.paint(image, draw.px(is_fat) * 0.75 * lobules, (0.98, 0.82, 0.36))
+    draw.paint(image, draw.px(is_fat) * 0.8 * lobules, (0.93, 0.72, 0.2))
     slope, rise = draw.px(dice.uniform(-0.15, 0.15)), draw.px(dice.uniform(0.32, 0.48))
     edge = y - rise - slope * x + 0.22 * x * x
     draw.paint(image, draw.px(is_liver) * draw.soft(edge - 0.08, size, 0.1), (0.16, 0.06, 0.05))
@@ -130,30 +130,32 @@ def pear(image, dice, there, fine, tint, x, y):
 def grasper(image, dice, side, reach, x, y):
     """A steel shaft from the side `side` (-1 left, 1 right) whose jaws travel from outside (reach 0) to beyond the centre (reach 1)."""
     size = y.shape[-2]
-    tilt, end_x = dice.uniform(0.2, 0.42), dice.uniform(0.1, 0.25)
+    tilt, end_x = dice.uniform(0.2, 0.36), dice.uniform(0.32, 0.46)
     end_y = dice.uniform(-0.15, 0.12)
-    tip = 1.62 * (1 - reach) - end_x[:, None]                   # distance from the middle, positive on the tool's own side
+    tip = 1.45 * (1 - reach) - end_x[:, None]                   # distance from the middle, positive on the tool's own side
     # The frame of the tool: u runs back along the shaft from the tip, v across it.
     mirrored = draw.px(side) * x
     u, v = draw.turn(mirrored, y, tilt[:, None], tip * np.cos(tilt)[:, None], (end_y + 0.1)[:, None] + (tip - 0.1) * np.sin(tilt)[:, None])
-    half, jaw, spread = draw.px(dice.uniform(0.15, 0.18)), 0.5, draw.px(dice.uniform(0.3, 0.42))
+    half, jaw, spread = draw.px(dice.uniform(0.24, 0.28)), 0.6, draw.px(dice.uniform(0.3, 0.42))
     shaft = draw.soft(np.maximum(np.abs(v) - half, jaw - u), size)
+    draw.paint(image, 0.7 * draw.soft(np.maximum(np.abs(v) - half - 0.05, jaw - u), size), (0.1, 0.07, 0.08))
     draw.paint(image, 0.55 * draw.soft(np.maximum(np.abs(v - 0.16) - half, jaw - u), size, 0.2), (0.05, 0.02, 0.02))
-    steel = 0.42 + 0.58 * np.exp(-((v / half + 0.35) / 0.42) ** 2)
+    steel = 0.55 + 0.45 * np.exp(-((v / half + 0.3) / 0.5) ** 2)
     draw.paint(image, shaft, steel[:, :, None] * draw.rgb((0.93, 0.96, 1.0)))
-    ring = draw.soft(np.maximum(np.abs(v) - half * 1.02, np.abs(u - jaw - 0.06) - 0.05), size)
+    ring = draw.soft(np.maximum(np.abs(v) - half * 1.02, np.abs(u - jaw - 0.06) - 0.06), size)
     draw.paint(image, ring, (0.16, 0.17, 0.2))
     for sign in (-1, 1):                                        # each jaw tapers from the hinge to its point
         along = jaw - u
         middle = sign * spread * along * (1.15 - 0.75 * along)
-        thick = np.maximum(0.095 - 0.11 * along, 0.03)
+        thick = np.maximum(0.15 - 0.16 * along, 0.055)
         blade = draw.soft(np.maximum(np.abs(v - middle) - thick, np.maximum(-along, along - jaw)), size)
+        draw.paint(image, 0.6 * draw.soft(np.maximum(np.abs(v - middle) - thick - 0.05, np.maximum(-along, along - jaw - 0.05)), size), (0.1, 0.07, 0.08))
         draw.paint(image, blade, (0.9, 0.93, 0.97) if sign < 0 else (0.66, 0.69, 0.74))
 
 
 def smoke(image, factors, dice, frames, size):
     """A whitish haze that drifts slowly, lifts the dark parts and lowers the contrast."""
-    veil = draw.px(draw.is_value(factors, "smoke", "present") * dice.uniform(0.5, 0.6))
+    veil = draw.px(draw.is_value(factors, "smoke", "present") * dice.uniform(0.38, 0.46))
     first, last = draw.texture(dice, size, 4), draw.texture(dice, size, 4)
     time = draw.px(draw.clock(frames))
-    draw.paint(image, veil * (1 + 0.22 * ((1 - time) * first + time * last)), (0.86, 0.87, 0.9))
+    draw.paint(image, veil * (1 + 0.22 * ((1 - time) * first + time * last)), (0.86, 0.88, 0.93))

@@ -78,8 +78,8 @@ def render(factors, rng, frames=9, size=64):
     """Clips uint8 [N, frames, size, size, 3] of the listed factors (dicts of this module's FACTORS); `rng` a Generator or draw.Dice."""
     dice = draw.Dice.of(rng, len(factors))
     x, y = draw.grid(size)
-    look = {"ground": [(0.95, 0.88, 0.92), (0.01, 0.015, 0.03), (0.56, 0.58, 0.57)], "body": [(0.93, 0.52, 0.70), (0.1, 0.72, 0.22), (0.40, 0.43, 0.42)],
-            "nucleus": [(0.34, 0.17, 0.55), (0.2, 0.4, 1.0), (0.26, 0.28, 0.28)], "rim": [(0.74, 0.28, 0.52), (0.3, 0.95, 0.35), (0.97, 0.98, 0.95)]}
+    look = {"ground": [(0.70, 0.40, 0.58), (0.05, 0.07, 0.16), (0.40, 0.42, 0.42)], "body": [(0.98, 0.80, 0.90), (0.25, 0.90, 0.35), (0.80, 0.83, 0.80)],
+            "nucleus": [(0.36, 0.18, 0.58), (0.3, 0.5, 1.0), (0.50, 0.53, 0.52)], "rim": [(0.80, 0.34, 0.58), (0.4, 1.0, 0.5), (0.99, 0.99, 0.97)]}
     which = [FACTORS["stain"].index(f["stain"]) for f in factors]
     look = {part: np.array(colours, np.float32)[which] + dice.uniform(-0.03, 0.03, (3,)) for part, colours in look.items()}
     image = draw.canvas(len(factors), 1, size, look["ground"])
@@ -102,13 +102,15 @@ def neighbours(image, factors, dice, look, x, y):
         draw.paint(image, 0.5 * spot, look["rim"])
 
 
-def cell(image, strength, look, centres, r, nucleus, x, y, plate=None):
-    """Paint a cell body with rim and nucleus; two centres make one body with a waist (smooth union of two discs)."""
+def cell(image, strength, look, centres, r, nucleus, x, y, grain=None):
+    """Paint a cell body with rim and nucleus; two centres make one body with a waist. `grain` makes outline and contents uneven."""
     size = y.shape[-2]
     body, core = (blend(x, y, centres, radius, soften) for radius, soften in ((r, 0.12), (nucleus, 0.03)))
+    body, core = (body, core) if grain is None else (body + 0.025 * grain, core + 0.02 * grain)
+    mottled = 0 if grain is None else 0.07 * grain[:, :, None]
     draw.paint(image, strength * 0.9 * draw.soft(np.abs(body) - 0.035, size, 0.09), look["rim"])
-    draw.paint(image, strength * 0.85 * draw.soft(body + 0.03, size), look["body"])
-    draw.paint(image, strength * draw.soft(core, size, 0.06), look["nucleus"])
+    draw.paint(image, strength * 0.85 * draw.soft(body + 0.03, size), draw.rgb(look["body"]) * (1 + mottled))
+    draw.paint(image, strength * draw.soft(core, size, 0.06), draw.rgb(look["nucleus"]) * (1 + 2 * mottled))
 
 
 def blend(x, y, centres, r, soften):
@@ -129,11 +131,15 @@ def focal(image, factors, dice, look, x, y, frames):
     cx = dice.uniform(-0.06, 0.06)[:, None] + heading * (2 * pace - 1) * dice.uniform(0.68, 0.76)[:, None]
     cy = dice.uniform(-0.08, 0.08)[:, None] + 0.03 * np.sin(2 * np.pi * (pace + dice.uniform()[:, None]))
     angle = dice.uniform(0.55, 0.85)[:, None]
-    apart = divides * dice.uniform(0.5, 0.56)[:, None] * draw.ramp(pace, 0.08, 1.0)
-    r = dice.uniform(0.36, 0.41)[:, None] * (1 - 0.25 * divides * draw.ramp(pace, 0.1, 0.7))
+    apart = divides * dice.uniform(0.54, 0.6)[:, None] * draw.ramp(pace, 0.08, 1.0)
+    r = dice.uniform(0.43, 0.48)[:, None] * (1 - 0.25 * divides * draw.ramp(pace, 0.1, 0.7))
     dx, dy = apart * np.cos(angle), apart * np.sin(angle)
     centres = [(cx - dx, cy - dy), (cx + dx, cy + dy)]
-    cell(image, 1.0, look, centres, r, dice.uniform(0.46, 0.54)[:, None] * r, x, y)
+    nucleus = dice.uniform(0.42, 0.5)[:, None] * r
+    phase = dice.uniform(0, 2 * np.pi, (4,))
+    waves = [np.sin(k * (np.cos(a) * (x - draw.px(cx)) + np.sin(a) * (y - draw.px(cy))) + draw.px(phase[:, i]))
+             for i, (k, a) in enumerate(((7, 0.3), (9, 1.4), (11, 2.4), (17, 0.9)))]
+    cell(image, 1.0, look, centres, r, nucleus, x, y, sum(waves) * 0.6)
     off = dice.uniform(-0.3, 0.3, (2,))
     for ax, ay in centres:                                      # a nucleolus gives each nucleus its own face
         draw.paint(image, 0.6 * draw.disc(x, y, ax + off[:, :1] * r * 0.6, ay + off[:, 1:] * r * 0.6, 0.13 * r), look["rim"])

@@ -75,7 +75,7 @@ def render(factors, rng, frames=9, size=64):
     dice = draw.Dice.of(rng, len(factors))
     x, y = draw.grid(size)
     image = page(factors, dice, x, y)
-    zoom, cx, cy, tilt = dice.uniform(0.93, 1.07), dice.uniform(-0.07, 0.07), 0.14 + dice.uniform(-0.05, 0.05), dice.uniform(-0.12, 0.12)
+    zoom, cx, cy, tilt = dice.uniform(0.96, 1.06), dice.uniform(-0.05, 0.05), 0.14 + dice.uniform(-0.04, 0.04), dice.uniform(-0.08, 0.08)
     u, v = draw.turn(x, y, tilt, cx, cy)
     u, v = u / draw.px(zoom), v / draw.px(zoom)
     hue = dice.uniform(-0.05, 0.05, (3,))
@@ -91,7 +91,7 @@ def render(factors, rng, frames=9, size=64):
 def page(factors, dice, x, y):
     """The still slide [N, 1, 3, S, S]: ground, a coloured title bar with a line of text, short text lines at the foot."""
     size, dark = y.shape[-2], draw.is_value(factors, "theme", "dark")
-    ground = (1 - dark[:, None]) * np.array([[0.96, 0.96, 0.94]]) + dark[:, None] * np.array([[0.07, 0.08, 0.12]]) + dice.uniform(-0.025, 0.025, (3,))
+    ground = (1 - dark[:, None]) * np.array([[0.86, 0.86, 0.83]]) + dark[:, None] * np.array([[0.18, 0.2, 0.28]]) + dice.uniform(-0.025, 0.025, (3,))
     ink = (1 - dark[:, None]) * np.array([[0.3, 0.3, 0.34]]) + dark[:, None] * np.array([[0.72, 0.74, 0.78]])
     bar = np.array([[0.15, 0.32, 0.55]], np.float32) + dice.uniform(-0.12, 0.12, (3,))
     image = draw.canvas(len(factors), 1, size, ground)
@@ -129,7 +129,7 @@ def lungs(image, u, v, hue):
     pink, tube = np.float32([0.94, 0.55, 0.58]) + hue, np.float32([0.62, 0.74, 0.82]) + hue
     for side in (-1, 1):
         w = side * u
-        shape = np.sqrt(((w - 0.42 - 0.12 * v) / (0.3 + 0.1 * v)) ** 2 + ((v - 0.08) / 0.62) ** 2) - 1
+        shape = np.sqrt(((w - 0.42 - 0.12 * v) / (0.3 + 0.1 * v)) ** 2 + ((v - 0.02) / 0.58) ** 2) - 1
         lobe = np.maximum(shape * 0.3, 0.12 - w)
         draw.paint(image, draw.soft(lobe - 0.03, v.shape[-2]), 0.55 * pink)
         draw.paint(image, draw.soft(lobe, v.shape[-2]), pink)
@@ -156,15 +156,15 @@ def neuron(image, u, v, hue):
     """A star-shaped cell body with dendrites, and a long axon with myelin and end branches."""
     violet, myelin = np.float32([0.55, 0.36, 0.75]) + hue, np.float32([0.95, 0.72, 0.3]) + hue
     for x1, y1 in ((-0.85, -0.3), (-0.62, -0.62), (-0.12, -0.64), (-0.82, 0.22), (-0.42, 0.5)):
-        draw.paint(image, draw.capsule(u, v, -0.36, -0.16, x1, y1, 0.05), violet)
+        draw.paint(image, draw.capsule(u, v, -0.36, -0.16, x1, y1, 0.06), violet)
         draw.paint(image, draw.capsule(u, v, 0.5 * x1 - 0.18, 0.5 * y1 - 0.08, x1 + 0.16, y1 - 0.05, 0.03), violet)
-    draw.paint(image, draw.capsule(u, v, -0.36, -0.16, 0.62, 0.42, 0.045), violet)
+    draw.paint(image, draw.capsule(u, v, -0.36, -0.16, 0.62, 0.42, 0.06), violet)
     for k in range(3):
         x0, y0 = 0.02 + 0.21 * k, 0.06 + 0.125 * k
-        draw.paint(image, draw.capsule(u, v, x0, y0, x0 + 0.1, y0 + 0.06, 0.09), myelin)
+        draw.paint(image, draw.capsule(u, v, x0, y0, x0 + 0.1, y0 + 0.06, 0.11), myelin)
     for x1, y1 in ((0.86, 0.3), (0.84, 0.52), (0.7, 0.64)):
         draw.paint(image, draw.capsule(u, v, 0.62, 0.42, x1, y1, 0.035), violet)
-    draw.paint(image, draw.disc(u, v, -0.36, -0.16, 0.25), violet)
+    draw.paint(image, draw.disc(u, v, -0.36, -0.16, 0.28), violet)
     return draw.paint(image, draw.disc(u, v, -0.36, -0.16, 0.1), 0.5 * violet)
 
 
@@ -180,7 +180,7 @@ def pointer(image, factors, dice, frames, x, y):
     radius = dice.uniform(0.55, 0.63)[:, None]
     cx = dice.uniform(-0.05, 0.05)[:, None] + across * (2 * pace - 1) * 0.82 + round_ * radius * np.sin(turn)
     cy = 0.12 + dice.uniform(-0.1, 0.1)[:, None] - round_ * radius * np.cos(turn)
-    r = dice.uniform(0.17, 0.21)
+    r = dice.uniform(0.24, 0.28)
     green = np.array([[0.1, 0.95, 0.25]], np.float32) + dice.uniform(-0.08, 0.05, (3,))
     draw.paint(image, 0.5 * draw.disc(x, y, cx, cy, r[:, None] * 1.25, 0.25), green)
     draw.paint(image, draw.disc(x, y, cx, cy, r), green)
