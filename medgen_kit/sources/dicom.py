@@ -53,7 +53,7 @@ def from_dicom_series(folder, window=None):
     pictures = [from_dicom(path, window) for _, path in slices]
     shapes = {p.frames.shape for p in pictures}
     if len(shapes) > 1:
-        raise KitError(f"{folder} holds slices of different sizes ({len(shapes)} kinds), so it is more than one series. Put each in a folder.")
+        raise KitError(f"{folder} holds slices of {len(shapes)} different sizes, so it is more than one series. Put each in a folder.")
     first = pictures[0]
     gap = float(np.median(np.diff([place for place, _ in slices]))) if len(slices) > 1 else None
     return Picture(np.concatenate([p.frames for p in pictures]), None, first.spacing, first.modality, first.laterality, first.body_part,
@@ -103,7 +103,8 @@ def _pixels(data, path):
         if "missing dependencies" in str(error) or "does not support" in str(error):
             raise KitError(f"{path} is compressed as {name}, and no decoder for that is installed. Install one "
                            "(pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg) or export the file uncompressed.") from error
-        raise KitError(f"{path}: the picture in it ({name}) is cut off or broken. Copy it again. ({str(error).splitlines()[0][:120]})") from error
+        first = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise KitError(f"{path}: the picture in it ({name}) is cut off or broken. Copy it again. ({first})") from error
     colour = int(data.SamplesPerPixel) == 3
     return values if values.ndim == 3 + colour else values[None]
 
