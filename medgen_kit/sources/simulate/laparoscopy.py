@@ -7,30 +7,50 @@ from .wording import paragraph, vary
 
 NAME = "laparoscopy"
 CATEGORY = "clinical practice"
-FACTORS = {"instrument": ("entering", "withdrawing"), "side": ("left", "right"), "smoke": ("none", "present"),
-           "tissue": ("liver", "fat", "gallbladder")}
+FACTORS = {
+    "instrument": ("entering", "withdrawing"),
+    "side": ("left", "right"),
+    "smoke": ("none", "present"),
+    "tissue": ("liver", "fat", "gallbladder"),
+}
 MOTION = ("instrument",)
 
 WORDS = {
     "tool": {"any": "{grasper|surgical grasper|laparoscopic grasper}"},
-    "move": {"entering": "{a <tool> enters from the <side>|a <tool> is introduced from the <side>|a <tool> is inserted from the <side> side}",
-             "withdrawing": "{a <tool> is withdrawn to the <side>|a <tool> is pulled back to the <side>|a <tool> retreats to the <side> side}"},
-    "moving": {"entering": "{insertion|introduction|entry} of a <tool> from the <side>",
-               "withdrawing": "{withdrawal|retraction} of a <tool> {to|towards} the <side>"},
-    "effect": {"entering": "{its tip comes in from the edge and ends beyond the middle of the picture|more and more of the shaft comes into view until the jaws "
-                           "reach past the centre|the jaws appear at the border and move deep into the field}",
-               "withdrawing": "{its tip leaves the middle of the picture and disappears over the edge|less and less of the shaft can be seen until the jaws have "
-                              "left the picture|the jaws back away from the centre and go out of sight}"},
-    "tissue": {"liver": "{the liver|the surface of the liver|liver tissue}", "fat": "{adipose tissue|yellow adipose tissue|fatty tissue}",
-               "gallbladder": "{the gallbladder|the wall of the gallbladder|the fundus of the gallbladder}"},
-    "look": {"liver": "{dark reddish brown and smooth, with a sharp edge|smooth, firm and brown-red}",
-             "fat": "{yellow, soft and lobulated|bright yellow and divided into small lobules}",
-             "gallbladder": "{pear-shaped, smooth and grey-green|rounded, tense and greenish, with fine vessels}"},
-    "smoke": {"none": "{no surgical smoke|no smoke|no trace of smoke}", "present": "{surgical smoke|a haze of surgical smoke|smoke from the diathermy}"},
-    "haze": {"none": "{There is <smoke>, so the colours are clear|With <smoke> in the way the picture is crisp|<smoke> hangs in front of the lens and "
-                     "contrast is good}",
-             "present": "{<smoke> hangs in front of the lens and washes out the colours|A whitish veil lies over everything: <smoke>|<smoke> lowers the "
-                        "contrast and whitens the picture}"},
+    "move": {
+        "entering": "{a <tool> enters from the <side>|a <tool> is introduced from the <side>|a <tool> is inserted from the <side> side}",
+        "withdrawing": "{a <tool> is withdrawn to the <side>|a <tool> is pulled back to the <side>|a <tool> retreats to the <side> side}",
+    },
+    "moving": {
+        "entering": "{insertion|introduction|entry} of a <tool> from the <side>",
+        "withdrawing": "{withdrawal|retraction} of a <tool> {to|towards} the <side>",
+    },
+    "effect": {
+        "entering": "{its tip comes in from the edge and ends beyond the middle of the picture|more and more of the shaft comes into "
+                    "view until the jaws reach past the centre|the jaws appear at the border and move deep into the field}",
+        "withdrawing": "{its tip leaves the middle of the picture and disappears over the edge|less and less of the shaft can be seen "
+                       "until the jaws have left the picture|the jaws back away from the centre and go out of sight}",
+    },
+    "tissue": {
+        "liver": "{the liver|the surface of the liver|liver tissue}",
+        "fat": "{adipose tissue|yellow adipose tissue|fatty tissue}",
+        "gallbladder": "{the gallbladder|the wall of the gallbladder|the fundus of the gallbladder}",
+    },
+    "look": {
+        "liver": "{dark reddish brown and smooth, with a sharp edge|smooth, firm and brown-red}",
+        "fat": "{yellow, soft and lobulated|bright yellow and divided into small lobules}",
+        "gallbladder": "{pear-shaped, smooth and grey-green|rounded, tense and greenish, with fine vessels}",
+    },
+    "smoke": {
+        "none": "{no surgical smoke|no smoke|no trace of smoke}",
+        "present": "{surgical smoke|a haze of surgical smoke|smoke from the diathermy}",
+    },
+    "haze": {
+        "none": "{There is <smoke>, so the colours are clear|With <smoke> in the way the picture is crisp|<smoke> hangs in front of the "
+                "lens and contrast is good}",
+        "present": "{<smoke> hangs in front of the lens and washes out the colours|A whitish veil lies over everything: <smoke>|<smoke> "
+                   "lowers the contrast and whitens the picture}",
+    },
 }
 
 BRIEF = (
@@ -43,19 +63,33 @@ BRIEF = (
 FIRST = (
     "{This|The} {clip|recording|video|sequence} {shows|presents} {the abdominal cavity|an operation in the abdomen} through a laparoscope.",
     "{In a laparoscopic operation|During laparoscopy|In minimally invasive surgery} the camera {rests on|looks at|is held over} <tissue>.",
-    "{Laparoscopic video|A laparoscopic view|A view from keyhole surgery} of <tissue> {fills the frame|is shown under the cold light of the scope}.",
+    "{Laparoscopic video|A laparoscopic view|A view from keyhole surgery} of <tissue> {fills the frame|is shown under the cold light of "
+    "the scope}.",
 )
 MIDDLE = (
-    ("{Behind the instrument lies|The background is|The field is filled by} <tissue>, <look>.", "<tissue> {takes up the field|forms the background}; it {is|looks} <look>.",
-     "{One recognises|The operator sees} <tissue>, which is <look>."),
+    (
+        "{Behind the instrument lies|The background is|The field is filled by} <tissue>, <look>.",
+        "<tissue> {takes up the field|forms the background}; it {is|looks} <look>.",
+        "{One recognises|The operator sees} <tissue>, which is <look>.",
+    ),
     ("<haze>.", "<haze>."),
-    ("{From the first frame to the last|Throughout the clip|Over the clip} <move>: <effect>.", "<move> {steadily|in one smooth stroke|without a pause}, and <effect>.",
-     "{In the course of the clip|During these frames|Frame by frame} <move>; <effect>."),
-    ("{Its|The} bright metal shaft {reflects the light|shines in the lamp} and ends in {two jaws|a pair of jaws|hinged jaws}.",
-     "{The instrument has|One can make out} a {shiny|bright|polished} steel shaft and {two jaws|an open pair of jaws} at its tip."),
+    (
+        "{From the first frame to the last|Throughout the clip|Over the clip} <move>: <effect>.",
+        "<move> {steadily|in one smooth stroke|without a pause}, and <effect>.",
+        "{In the course of the clip|During these frames|Frame by frame} <move>; <effect>.",
+    ),
+    (
+        "{Its|The} bright metal shaft {reflects the light|shines in the lamp} and ends in {two jaws|a pair of jaws|hinged jaws}.",
+        "{The instrument has|One can make out} a {shiny|bright|polished} steel shaft and {two jaws|an open pair of jaws} at its tip.",
+    ),
 )
-LAST = ("", "", "The camera itself {stays still|does not move|is held steady}.", "{The organ|The tissue} {hardly moves|stays in place} {all the while|meanwhile}.",
-        "{Only the instrument moves|Nothing but the instrument moves}.")
+LAST = (
+    "",
+    "",
+    "The camera itself {stays still|does not move|is held steady}.",
+    "{The organ|The tissue} {hardly moves|stays in place} {all the while|meanwhile}.",
+    "{Only the instrument moves|Nothing but the instrument moves}.",
+)
 
 
 def parts(factors):
@@ -80,7 +114,7 @@ def render(factors, rng, frames=9, size=64):
     dice = draw.Dice.of(rng, len(factors))
     x, y = draw.grid(size)
     image = np.repeat(organ(factors, dice, x, y), frames, axis=1)
-    pace = draw.ramp(draw.clock(frames), dice.uniform(-0.02, 0.06)[:, None], dice.uniform(0.78, 0.9)[:, None])
+    pace = draw.ramp(draw.clock(frames), dice.uniform(0.0, 0.08)[:, None], dice.uniform(0.72, 0.82)[:, None])
     inwards = draw.is_value(factors, "instrument", "entering")[:, None]
     reach = inwards * pace + (1 - inwards) * (1 - pace)
     grasper(image, dice, draw.pick(factors, "side", left=-1, right=1), reach, x, y)
@@ -97,10 +131,9 @@ def organ(factors, dice, x, y):
     is_liver, is_fat, is_sac = (draw.is_value(factors, "tissue", name) for name in FACTORS["tissue"])
     coarse, fine = draw.texture(dice, size, 5), draw.texture(dice, size, 13)
     tint = dice.uniform(-0.035, 0.035, (3,))
-    base = (is_liver[:, None] * [0.5, 0.36, 0.3] + is_fat[:, None] * [0.72, 0.44, 0.1] + is_sac[:, None] * [0.62, 0.24, 0.2]).astype(np.float32)
+    base = (is_liver[:, None] * [0.5, 0.36, 0.3] + is_fat[:, None] * [0.62, 0.38, 0.14] + is_sac[:, None] * [0.62, 0.24, 0.2]).astype(np.float32)
     image = draw.canvas(count, 1, size, base + tint) * (1 + 0.06 * coarse + 0.04 * fine)[:, :, None]
-    lobules = 0.5 + 0.5 * np.cos(3.2 * (coarse + 0.7 * fine) + draw.px(dice.uniform(-0.5, 0.5)))
-    draw.paint(image, draw.px(is_fat) * 0.8 * lobules, (0.93, 0.72, 0.2))
+    draw.paint(image, draw.px(is_fat) * lobules(dice, x, y), (0.9, 0.72, 0.3))
     slope, rise = draw.px(dice.uniform(-0.15, 0.15)), draw.px(dice.uniform(0.32, 0.48))
     edge = y - rise - slope * x + 0.22 * x * x
     draw.paint(image, draw.px(is_liver) * draw.soft(edge - 0.08, size, 0.1), (0.16, 0.06, 0.05))
@@ -109,6 +142,15 @@ def organ(factors, dice, x, y):
     draw.paint(image, draw.px(is_liver) * draw.soft(edge, size), draw.rgb(lobe) * (1 + 0.1 * fine + 0.06 * coarse)[:, :, None] + gloss[:, :, None])
     pear(image, dice, is_sac, fine, tint, x, y)
     return image
+
+
+def lobules(dice, x, y, side=4):
+    """Mask [N, 1, S, S] of fat lobules: bright near the points of a jittered lattice, dark in the furrows between them (Worley 1996)."""
+    jitter = dice.uniform(-0.17, 0.17, (side * side, 2))
+    lattice = [((i % side + 0.5 + 0.5 * (i // side % 2)) / side * 2 - 1.1, (i // side + 0.5) / side * 2 - 1) for i in range(side * side)]
+    squares = [(x - draw.px(a + jitter[:, i, 0])) ** 2 + (y - draw.px(b + jitter[:, i, 1])) ** 2 for i, (a, b) in enumerate(lattice)]
+    near, second = np.partition(np.stack(squares), 1, axis=0)[:2] ** 0.5
+    return draw.ramp(second - near, -0.16, 0.24) * (1.05 - 0.6 * near)
 
 
 def pear(image, dice, there, fine, tint, x, y):
@@ -130,17 +172,17 @@ def pear(image, dice, there, fine, tint, x, y):
 def grasper(image, dice, side, reach, x, y):
     """A steel shaft from the side `side` (-1 left, 1 right) whose jaws travel from outside (reach 0) to beyond the centre (reach 1)."""
     size = y.shape[-2]
-    tilt, end_x = dice.uniform(0.2, 0.36), dice.uniform(0.32, 0.46)
+    tilt, end_x = dice.uniform(0.2, 0.34), dice.uniform(0.44, 0.56)
     end_y = dice.uniform(-0.15, 0.12)
-    tip = 1.45 * (1 - reach) - end_x[:, None]                   # distance from the middle, positive on the tool's own side
+    tip = 1.58 * (1 - reach) - end_x[:, None]                   # distance from the middle, positive on the tool's own side
     # The frame of the tool: u runs back along the shaft from the tip, v across it.
     mirrored = draw.px(side) * x
     u, v = draw.turn(mirrored, y, tilt[:, None], tip * np.cos(tilt)[:, None], (end_y + 0.1)[:, None] + (tip - 0.1) * np.sin(tilt)[:, None])
-    half, jaw, spread = draw.px(dice.uniform(0.24, 0.28)), 0.6, draw.px(dice.uniform(0.3, 0.42))
+    half, jaw, spread = draw.px(dice.uniform(0.27, 0.31)), 0.62, draw.px(dice.uniform(0.3, 0.42))
     shaft = draw.soft(np.maximum(np.abs(v) - half, jaw - u), size)
     draw.paint(image, 0.7 * draw.soft(np.maximum(np.abs(v) - half - 0.05, jaw - u), size), (0.1, 0.07, 0.08))
     draw.paint(image, 0.55 * draw.soft(np.maximum(np.abs(v - 0.16) - half, jaw - u), size, 0.2), (0.05, 0.02, 0.02))
-    steel = 0.55 + 0.45 * np.exp(-((v / half + 0.3) / 0.5) ** 2)
+    steel = 0.66 + 0.34 * np.exp(-((v / half + 0.3) / 0.5) ** 2)
     draw.paint(image, shaft, steel[:, :, None] * draw.rgb((0.93, 0.96, 1.0)))
     ring = draw.soft(np.maximum(np.abs(v) - half * 1.02, np.abs(u - jaw - 0.06) - 0.06), size)
     draw.paint(image, ring, (0.16, 0.17, 0.2))
@@ -155,7 +197,7 @@ def grasper(image, dice, side, reach, x, y):
 
 def smoke(image, factors, dice, frames, size):
     """A whitish haze that drifts slowly, lifts the dark parts and lowers the contrast."""
-    veil = draw.px(draw.is_value(factors, "smoke", "present") * dice.uniform(0.38, 0.46))
+    veil = draw.px(draw.is_value(factors, "smoke", "present") * dice.uniform(0.3, 0.37))
     first, last = draw.texture(dice, size, 4), draw.texture(dice, size, 4)
     time = draw.px(draw.clock(frames))
     draw.paint(image, veil * (1 + 0.22 * ((1 - time) * first + time * last)), (0.86, 0.88, 0.93))
