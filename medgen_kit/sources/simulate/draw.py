@@ -105,8 +105,9 @@ def disc(x, y, cx, cy, r, edge=None):
 def ellipse(x, y, cx, cy, rx, ry, angle=0.0, edge=None):
     """Filled ellipse with half axes rx, ry, turned by `angle`."""
     u, v = (x - px(cx), y - px(cy)) if np.ndim(angle) == 0 and angle == 0 else turn(x, y, angle, cx, cy)
-    u, v = u / px(rx), v / px(ry)
-    return soft((np.sqrt(u * u + v * v) - 1) * np.minimum(px(rx), px(ry)), y.shape[-2], edge)
+    rx, ry = np.maximum(px(rx), 1e-3), np.maximum(px(ry), 1e-3)
+    u, v = u / rx, v / ry
+    return soft((np.sqrt(u * u + v * v) - 1) * np.minimum(rx, ry), y.shape[-2], edge)
 
 
 def capsule(x, y, x0, y0, x1, y1, r, edge=None):
