@@ -77,5 +77,5 @@ def png(image):
 def jpeg(image, quality):
     """JPEG bytes of a Pillow image, colour at full resolution (small coloured text stays readable)."""
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, optimize=True, subsampling=0)
+    image.save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()

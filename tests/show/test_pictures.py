@@ -81,7 +81,7 @@ def test_filmstrip_layout_is_readable_and_honest():
     assert strips.enlarged_note(moving(side=128), 96) == ""
     tall = strips.filmstrip_image(moving(18))
     assert tall.height > 1.8 * (image.height - 20) and tall.width == image.width
-    assert strips.filmstrip_image(moving(), labels=["a label of many words"] * 9).height > image.height + 30
+    assert strips.filmstrip_image(moving(), labels=["a label of many words"] * 9).height > image.height + 15
     left, right = (np.asarray(image.crop((k * 100, 0, k * 100 + 96, 96))).sum(axis=(0, 2)).argmax() for k in (0, 8))
     assert right > left + 30, "frames stand in order of time"
 
