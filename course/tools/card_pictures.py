@@ -25,9 +25,10 @@ def funnel(rows):
     gone = [(row["removed"] or 0) for row in rows]
     axes.barh(names, gone, left=[row["remaining"] for row in rows], color=ORANGE, hatch="///", edgecolor="white", label="removed")
     for i, row in enumerate(rows):
-        axes.text(500, i, f"{row['remaining']:,}", va="center", color="white", fontweight="bold")
+        axes.text(500, i, f"{row['remaining']:,}", va="center", color="black", fontweight="bold")
     axes.invert_yaxis()
     axes.set_xlabel("clips")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     legend_below(axes, 2)
     steps = ", ".join(f"{row['stage']} removes {row['removed']:,} and leaves {row['remaining']:,}" for row in rows[1:])
     return png(fig), f"Bar chart of the filter funnel: it starts with {rows[0]['remaining']:,} clips; {steps}."
@@ -56,7 +57,7 @@ def results(tiny):
         shares = [values.get(name) or 0 for name in names]
         places = [i + (k - 1) * 0.27 for i in range(len(names))]
         bars = axes.bar(places, shares, 0.25, color=colour, hatch=hatch, edgecolor="white", label=label)
-        axes.bar_label(bars, fmt="%.2f", fontsize=10, label_type="center", color="black")
+        axes.bar_label(bars, fmt="%.2f", fontsize=10, label_type="edge" if k == 2 else "center", padding=1)
         if k == 1 and all(name in spread for name in names):
             low, high = ([abs(share - spread[name][side]) for share, name in zip(shares, names)] for side in (0, 1))
             axes.errorbar(places, shares, [low, high], fmt="none", ecolor="black", capsize=3)
@@ -84,7 +85,7 @@ def canvas(width, height):
 
 
 def legend_below(axes, columns):
-    axes.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.2), frameon=False)
+    axes.figure.legend(*axes.get_legend_handles_labels(), ncols=columns, loc="outside lower center", frameon=False)
 
 
 def png(fig):
