@@ -26,7 +26,8 @@ SAID = {  # at least one of these words stands in every caption of the value
 }
 OPPOSITE = {"advancing": ("backward", "withdr", "pulled back"), "withdrawing": ("forward", "advanc"),
             "entering": ("withdr", "pulled back"),
-            "drifting left": ("right", "divid", "mitosis"), "drifting right": ("left", "divid", "mitosis"), "dividing": ("drift", "left", "right"),
+            "drifting left": ("right", "divid", "mitosis"), "drifting right": ("left", "divid", "mitosis"),
+            "dividing": ("drift", "left", "right"),
             "left to right": ("right to left", "circl"), "right to left": ("left to right", "circl"), "circling": ("left to", "right to")}
 
 
