@@ -110,31 +110,26 @@ def render(factors, rng, frames=9, size=64):
     return draw.finish(image)
 
 
-def lay(image, mask, level):
-    """Blend a grey level (number or [N, T]) over the image [N, T, S, S] where the mask is 1. In place."""
-    image += mask * (draw.px(level) - image)
-
-
 def lesion(image, x, y, place, spot, cx, cy, level):
     """A bright ball: a disc that grows and shrinks around the middle slice, on the patient's left (+x) or right (-x); side 0: none."""
     side, shift, radius, height = spot.T[:, :, None]
     away = (place - 0.5 - shift) / 0.40
     r = radius * np.sqrt(np.maximum(1 - away * away, 0)) * np.abs(side)
-    lay(image, draw.disc(x, y, side * cx, cy + height, r) * draw.px((r > 0.02).astype(np.float32)), level)
+    draw.lay(image, draw.disc(x, y, side * cx, cy + height, r) * draw.px((r > 0.02).astype(np.float32)), level)
 
 
 def body(x, y, place, rx, ry, rough, fat, muscle):
     """An empty slice on the couch: skin and fat outside, muscle inside, spine at the back."""
     image = np.zeros(np.broadcast_shapes(draw.px(place).shape, x.shape, y.shape), np.float32)
-    lay(image, draw.soft(np.abs(y - 0.80 + 0.10 * x * x) - 0.022, y.shape[-2]), 0.30)
-    lay(image, draw.ellipse(x, y, 0, 0, rx, ry), fat)
-    lay(image, draw.ellipse(x, y, 0, 0, rx - 0.07, ry - 0.07), muscle)
+    draw.lay(image, draw.soft(np.abs(y - 0.80 + 0.10 * x * x) - 0.022, y.shape[-2]), 0.30)
+    draw.lay(image, draw.ellipse(x, y, 0, 0, rx, ry), fat)
+    draw.lay(image, draw.ellipse(x, y, 0, 0, rx - 0.07, ry - 0.07), muscle)
     return image
 
 
 def spine(image, x, y):
-    lay(image, draw.disc(x, y, 0, 0.40, 0.105), 0.92)
-    lay(image, draw.capsule(x, y, 0, 0.50, 0, 0.60, 0.035), 0.85)
+    draw.lay(image, draw.disc(x, y, 0, 0.40, 0.105), 0.92)
+    draw.lay(image, draw.capsule(x, y, 0, 0.50, 0, 0.60, 0.035), 0.85)
 
 
 def chest(x, y, place, lit, spread, rough, spot):
@@ -143,21 +138,21 @@ def chest(x, y, place, lit, spread, rough, spot):
     image = body(x, y, place, rx, ry, rough, 0.30, 0.50)
     shoulder = 1 - draw.ramp(place, 0.10, 0.35)
     for s in (-1, 1):
-        lay(image, draw.ellipse(x, y, s * 0.74, 0.05, 0.22, 0.26) * draw.px(shoulder), 0.50)
-        lay(image, draw.disc(x, y, s * 0.74, 0.05, 0.12) * draw.px(shoulder), 0.95)
-        lay(image, draw.capsule(x, y, s * 0.12, -0.32, s * 0.56, -0.24, 0.05) * draw.px(shoulder), 0.92)
+        draw.lay(image, draw.ellipse(x, y, s * 0.74, 0.05, 0.22, 0.26) * draw.px(shoulder), 0.50)
+        draw.lay(image, draw.disc(x, y, s * 0.74, 0.05, 0.12) * draw.px(shoulder), 0.95)
+        draw.lay(image, draw.capsule(x, y, s * 0.12, -0.32, s * 0.56, -0.24, 0.05) * draw.px(shoulder), 0.92)
     open_lung = 0.35 + 0.65 * draw.ramp(place, 0.0, 0.45)
     wide, tall = 0.29 * open_lung * spread[:, 0, None], 0.50 * open_lung * spread[:, 1, None]
     for s in (-1, 1):
-        lay(image, draw.ellipse(x, y, s * (0.20 + 0.22 * open_lung), 0.02, wide, tall), 0.06)
-    lay(image, draw.ellipse(x, y, -0.40, -0.10, 0.44 * spread[:, 2, None] * draw.ramp(place, 0.62, 1.0), 0.46 * draw.ramp(place, 0.62, 1.0)), 0.58 + 0.20 * lit)
-    lay(image, draw.ellipse(x, y, 0.42, -0.16, 0.26 * draw.ramp(place, 0.75, 1.0), 0.30 * draw.ramp(place, 0.75, 1.0)), 0.40)
+        draw.lay(image, draw.ellipse(x, y, s * (0.20 + 0.22 * open_lung), 0.02, wide, tall), 0.06)
+    draw.lay(image, draw.ellipse(x, y, -0.40, -0.10, 0.44 * spread[:, 2, None] * draw.ramp(place, 0.62, 1.0), 0.46 * draw.ramp(place, 0.62, 1.0)), 0.58 + 0.20 * lit)
+    draw.lay(image, draw.ellipse(x, y, 0.42, -0.16, 0.26 * draw.ramp(place, 0.75, 1.0), 0.30 * draw.ramp(place, 0.75, 1.0)), 0.40)
     vessel = 0.55 + 0.45 * lit
     heart = draw.ramp(place, 0.30, 0.52) * (1 - draw.ramp(place, 0.78, 0.98))
-    lay(image, draw.ellipse(x, y, 0.10, -0.10, 0.33 * heart * spread[:, 2, None], 0.27 * heart, 0.5) * draw.px(np.minimum(heart * 4, 1)), vessel)
-    lay(image, draw.disc(x, y, 0.02, -0.16, 0.13) * draw.px(1 - draw.ramp(place, 0.32, 0.5)), vessel)
-    lay(image, draw.disc(x, y, 0.13, 0.25, 0.085), vessel)
-    lay(image, draw.disc(x, y, 0, 0.07, 0.065) * draw.px(1 - draw.ramp(place, 0.35, 0.5)), 0.02)
+    draw.lay(image, draw.ellipse(x, y, 0.10, -0.10, 0.33 * heart * spread[:, 2, None], 0.27 * heart, 0.5) * draw.px(np.minimum(heart * 4, 1)), vessel)
+    draw.lay(image, draw.disc(x, y, 0.02, -0.16, 0.13) * draw.px(1 - draw.ramp(place, 0.32, 0.5)), vessel)
+    draw.lay(image, draw.disc(x, y, 0.13, 0.25, 0.085), vessel)
+    draw.lay(image, draw.disc(x, y, 0, 0.07, 0.065) * draw.px(1 - draw.ramp(place, 0.35, 0.5)), 0.02)
     spine(image, x, y)
     lesion(image, x, y, place, spot, 0.47, 0.12, 0.98)
     return image
@@ -168,21 +163,21 @@ def abdomen(x, y, place, lit, spread, rough, spot):
     image = body(x, y, place, 0.86 * spread[:, 0, None] + 0 * place, 0.62 + 0 * place, rough, 0.22, 0.40)
     image += 0.03 * rough
     liver = 1 - draw.ramp(place, 0.25, 0.72)
-    lay(image, draw.ellipse(x, y, -0.36, -0.06, 0.44 * spread[:, 1, None] * liver, 0.44 * liver, 0.2) * draw.px(np.minimum(liver * 4, 1)), 0.58 + 0.24 * lit)
-    lay(image, draw.ellipse(x, y, 0.34, -0.22, 0.26 * liver, 0.20 * liver) * draw.px(np.minimum(liver * 4, 1)), 0.24)
-    lay(image, draw.ellipse(x, y, 0.60, 0.16, 0.13 * liver, 0.24 * liver, -0.3) * draw.px(np.minimum(liver * 4, 1)), 0.56 + 0.26 * lit)
+    draw.lay(image, draw.ellipse(x, y, -0.36, -0.06, 0.44 * spread[:, 1, None] * liver, 0.44 * liver, 0.2) * draw.px(np.minimum(liver * 4, 1)), 0.58 + 0.24 * lit)
+    draw.lay(image, draw.ellipse(x, y, 0.34, -0.22, 0.26 * liver, 0.20 * liver) * draw.px(np.minimum(liver * 4, 1)), 0.24)
+    draw.lay(image, draw.ellipse(x, y, 0.60, 0.16, 0.13 * liver, 0.24 * liver, -0.3) * draw.px(np.minimum(liver * 4, 1)), 0.56 + 0.26 * lit)
     kidney = draw.ramp(place, 0.22, 0.42) * (1 - draw.ramp(place, 0.66, 0.84))
     for s in (-1, 1):
-        lay(image, draw.ellipse(x, y, s * 0.40, 0.28, 0.16 * kidney, 0.21 * kidney, s * 0.4) * draw.px(np.minimum(kidney * 4, 1)), 0.54 + 0.46 * lit)
+        draw.lay(image, draw.ellipse(x, y, s * 0.40, 0.28, 0.16 * kidney, 0.21 * kidney, s * 0.4) * draw.px(np.minimum(kidney * 4, 1)), 0.54 + 0.46 * lit)
     bowel = draw.ramp(place, 0.45, 0.80)
     for cx, cy, r in ((-0.42, -0.22, 0.15), (-0.10, -0.34, 0.14), (0.26, -0.28, 0.16), (0.50, -0.06, 0.14), (-0.20, -0.06, 0.13), (0.14, -0.02, 0.13)):
-        lay(image, draw.disc(x, y, cx * spread[:, 2], cy * spread[:, 1], r * bowel) * draw.px(np.minimum(bowel * 4, 1)), 0.60)
-        lay(image, draw.disc(x, y, cx * spread[:, 2], (cy - 0.03) * spread[:, 1], 0.60 * r * bowel) * draw.px(np.minimum(bowel * 4, 1)), 0.03)
+        draw.lay(image, draw.disc(x, y, cx * spread[:, 2], cy * spread[:, 1], r * bowel) * draw.px(np.minimum(bowel * 4, 1)), 0.60)
+        draw.lay(image, draw.disc(x, y, cx * spread[:, 2], (cy - 0.03) * spread[:, 1], 0.60 * r * bowel) * draw.px(np.minimum(bowel * 4, 1)), 0.03)
     pelvis = draw.ramp(place, 0.66, 0.95)
     for s in (-1, 1):
-        lay(image, draw.capsule(x, y, s * 0.30, 0.42, s * 0.66, 0.02, 0.085 * pelvis) * draw.px(np.minimum(pelvis * 3, 1)), 0.97)
-    lay(image, draw.disc(x, y, 0.09, 0.20, 0.085), 0.52 + 0.48 * lit)
-    lay(image, draw.disc(x, y, -0.12, 0.20, 0.075), 0.50 + 0.38 * lit)
+        draw.lay(image, draw.capsule(x, y, s * 0.30, 0.42, s * 0.66, 0.02, 0.085 * pelvis) * draw.px(np.minimum(pelvis * 3, 1)), 0.97)
+    draw.lay(image, draw.disc(x, y, 0.09, 0.20, 0.085), 0.52 + 0.48 * lit)
+    draw.lay(image, draw.disc(x, y, -0.12, 0.20, 0.075), 0.50 + 0.38 * lit)
     spine(image, x, y)
     lesion(image, x, y, place, spot, 0.50, -0.06, 0.98)
     return image
@@ -194,29 +189,29 @@ def brain(x, y, place, lit, spread, rough, spot):
     base = draw.ramp(place, 0.70, 1.0)
     rx, ry = 0.66 * dome * spread[:, 0, None] - 0.05 * base, 0.84 * dome
     image = np.zeros(np.broadcast_shapes(draw.px(place).shape, x.shape, y.shape), np.float32)
-    lay(image, draw.ellipse(x, y, 0, 0, rx, ry), 0.80)
-    lay(image, draw.ellipse(x, y, 0, 0, rx - 0.07, ry - 0.07), 0.04 + 0.50 * lit)
+    draw.lay(image, draw.ellipse(x, y, 0, 0, rx, ry), 0.80)
+    draw.lay(image, draw.ellipse(x, y, 0, 0, rx - 0.07, ry - 0.07), 0.04 + 0.50 * lit)
     inside = draw.ellipse(x, y, 0, 0, rx - 0.12, ry - 0.12)
     image += inside * (0.44 + 0.07 * rough - image)
     white = (1 - base) * draw.ramp(place, 0.05, 0.3)
     for s in (-1, 1):
-        lay(image, draw.ellipse(x, y, s * 0.25 * dome, 0.0, 0.16 * dome, 0.52 * dome) * draw.px(white), 0.64)
-    lay(image, draw.capsule(x, y, 0, -ry + 0.14, 0, ry - 0.14, 0.018) * draw.px(1 - base), 0.12)
+        draw.lay(image, draw.ellipse(x, y, s * 0.25 * dome, 0.0, 0.16 * dome, 0.52 * dome) * draw.px(white), 0.64)
+    draw.lay(image, draw.capsule(x, y, 0, -ry + 0.14, 0, ry - 0.14, 0.018) * draw.px(1 - base), 0.12)
     open_horn = draw.ramp(place, 0.28, 0.42) * (1 - draw.ramp(place, 0.62, 0.76))
     for s in (-1, 1):
         for y0, x1, y1 in ((-0.06, 0.16, -0.30), (0.06, 0.17, 0.32)):
-            lay(image, draw.capsule(x, y, s * 0.06, y0, s * x1 * spread[:, 1], y1, 0.075 * open_horn * spread[:, 2, None]) * draw.px(np.minimum(open_horn * 3, 1)), 0.05)
-        lay(image, draw.ellipse(x, y, s * 0.21, 0.46, 0.22 * base, 0.24 * base) * draw.px(np.minimum(base * 3, 1)), 0.62)
-        lay(image, draw.disc(x, y, s * 0.27, -0.58, 0.17 * base) * draw.px(np.minimum(base * 3, 1)), 0.10)
-        lay(image, draw.disc(x, y, s * 0.27, -0.58, 0.06 * base) * draw.px(np.minimum(base * 3, 1)), 0.85)
-        lay(image, draw.ellipse(x, y, s * 0.36, -0.10, 0.16 * base, 0.22 * base) * draw.px(np.minimum(base * 3, 1)), 0.42)
-    lay(image, draw.disc(x, y, 0, 0.10, 0.14 * base) * draw.px(np.minimum(base * 3, 1)), 0.66)
-    lay(image, draw.ellipse(x, y, 0, -0.46, 0.11 * base, 0.26 * base) * draw.px(np.minimum(base * 3, 1)), 0.06)
+            draw.lay(image, draw.capsule(x, y, s * 0.06, y0, s * x1 * spread[:, 1], y1, 0.075 * open_horn * spread[:, 2, None]) * draw.px(np.minimum(open_horn * 3, 1)), 0.05)
+        draw.lay(image, draw.ellipse(x, y, s * 0.21, 0.46, 0.22 * base, 0.24 * base) * draw.px(np.minimum(base * 3, 1)), 0.62)
+        draw.lay(image, draw.disc(x, y, s * 0.27, -0.58, 0.17 * base) * draw.px(np.minimum(base * 3, 1)), 0.10)
+        draw.lay(image, draw.disc(x, y, s * 0.27, -0.58, 0.06 * base) * draw.px(np.minimum(base * 3, 1)), 0.85)
+        draw.lay(image, draw.ellipse(x, y, s * 0.36, -0.10, 0.16 * base, 0.22 * base) * draw.px(np.minimum(base * 3, 1)), 0.42)
+    draw.lay(image, draw.disc(x, y, 0, 0.10, 0.14 * base) * draw.px(np.minimum(base * 3, 1)), 0.66)
+    draw.lay(image, draw.ellipse(x, y, 0, -0.46, 0.11 * base, 0.26 * base) * draw.px(np.minimum(base * 3, 1)), 0.06)
     vein = 0.98 * lit
     for cy in (-1, 1):
-        lay(image, draw.disc(x, y, 0, cy * (ry - 0.14), 0.075) * draw.px(lit), vein)
+        draw.lay(image, draw.disc(x, y, 0, cy * (ry - 0.14), 0.075) * draw.px(lit), vein)
     for s in (-1, 1):
-        lay(image, draw.disc(x, y, s * 0.10, 0.02, 0.055) * draw.px(lit), vein)
+        draw.lay(image, draw.disc(x, y, s * 0.10, 0.02, 0.055) * draw.px(lit), vein)
     lesion(image, x, y, place, spot, 0.32, 0.10, 1.0)
     return image
 

@@ -171,6 +171,12 @@ def paint(image, mask, colour):
     return image
 
 
+def lay(image, mask, level):
+    """Blend a grey level (scalar, [N] or [N, T]) over a grey image [N, T, S, S] where `mask` is 1. In place."""
+    image += mask * (px(level) - image)
+    return image
+
+
 def finish(image):
     """uint8 [N, T, S, S, 3] from a canvas [N, T, 3, S, S] or a grey one [N, T, S, S], values 0..1 (clipped)."""
     levels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)

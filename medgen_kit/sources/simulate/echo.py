@@ -79,76 +79,73 @@ def render(factors, rng, frames=9, size=64):
     big, wet = draw.is_value(factors, "chamber", "dilated"), draw.is_value(factors, "effusion", "pericardial effusion")
     beat = heart_beat(dice, reduced, frames)
     x, y = draw.grid(size)
-    hx, hy = draw.turn(x, y, dice.uniform(-0.1, 0.1), dice.uniform(-0.05, 0.05), dice.uniform(-0.05, 0.05))
-    scale = draw.px(dice.uniform(0.94, 1.07))
+    hx, hy = draw.turn(x, y, dice.uniform(-0.08, 0.08), dice.uniform(-0.035, 0.035), dice.uniform(-0.035, 0.035))
+    scale = draw.px(dice.uniform(0.96, 1.05))
     hx, hy = hx / scale, hy / scale
     fluid = wet * dice.uniform(0.15, 0.19)
-    four = four_chamber(hx, hy, beat, big, fluid, dice.uniform(0.92, 1.08), dice.uniform(0.85, 1.15))
-    ring = short_axis(hx, hy, beat, big, fluid, dice.uniform(0.92, 1.08), dice.uniform(-0.25, 0.25))
-    image = np.where(short[:, None, None, None] > 0, ring, four)
+    width, other = dice.uniform(0.94, 1.06), dice.uniform(0.88, 1.12)
+    image = np.empty((len(factors), frames, size, size), np.float32)
+    for view, painter in ((0, four_chamber), (1, short_axis)):
+        rows = short == view
+        if rows.any():
+            columns = [value[rows][:, None] for value in (big, fluid, width, other)]
+            image[rows] = painter(hx[rows], hy[rows], beat[rows], *columns)
     return draw.finish(scan(dice, image, x, y, size))
 
 
 def heart_beat(dice, reduced, frames):
-    """Contraction [N, T] of the left ventricle's half axes: 0 in end-diastole, about .46 at systole (reduced: about .05)."""
-    phase = np.clip(draw.clock(frames) + dice.uniform(-0.035, 0.035)[:, None], 0, 1)
-    strength = np.where(reduced > 0, dice.uniform(0.03, 0.07), dice.uniform(0.43, 0.50))
-    return strength[:, None] * np.maximum(np.sin(np.pi * phase), 0) ** 1.5
+    """Contraction [N, T] of the left ventricle's half axes: 0 in end-diastole, about .55 at systole (reduced: about .04)."""
+    phase = np.clip(draw.clock(frames) + dice.uniform(-0.03, 0.03)[:, None], 0, 1)
+    strength = np.where(reduced > 0, dice.uniform(0.02, 0.06), dice.uniform(0.52, 0.58))
+    return strength[:, None] * np.sin(np.pi * phase)
+
+
+def tissue(x, y, beat):
+    """An image [N, T, S, S] of plain grey tissue."""
+    return np.full((*beat.shape, *np.broadcast_shapes(x.shape, y.shape)[-2:]), 0.30, np.float32)
 
 
 def four_chamber(x, y, beat, big, fluid, width, atria):
     """Grey levels: ventricles above, atria below, septum between; the left ventricle is on the right of the image."""
-    rx, ry = (0.22 + 0.11 * big) * width, 0.43 + 0.07 * big
-    left = 0.21 + 0.05 * big
-    image = np.full((len(beat), 1, *np.broadcast_shapes(x.shape, y.shape)[-2:]), 0.34, np.float32)
-    heart = (x, y, 0.0, 0.06)
-    outside = draw.ellipse(*heart, 0.62 + 0.09 * big + fluid, 0.80 + fluid)
-    image += draw.ellipse(*heart, 0.70 + 0.09 * big + fluid, 0.88 + fluid) * (0.85 - image)
-    image += outside * (0.02 - image)
-    muscle = draw.ellipse(*heart, 0.62 + 0.09 * big, 0.80)
-    image += muscle * (0.58 - image)
-    grow = 1 + 0.35 * beat * draw_ratio(atria)
-    image = image + draw.ellipse(x, y, -0.28, 0.56, 0.19 * grow, 0.20 * grow) * (0.05 - image)
-    image += draw.ellipse(x, y, 0.24, 0.58, 0.19 * grow, 0.20 * grow) * (0.05 - image)
-    image += draw.ellipse(x, y, -0.27 - 0.05 * big[:, None], -0.06, 0.155 * (1 - 0.7 * beat), 0.36 * (1 - 0.4 * beat)) * (0.05 - image)
-    cavity = draw.ellipse(x, y, left, -0.08, rx[:, None] * (1 - beat), ry[:, None] * (1 - 0.75 * beat))
-    image += cavity * (0.03 - image)
-    valve = 0.13 * np.clip(1 - 4 * beat, 0, 1)
+    rx, ry, left = (0.26 + 0.11 * big) * width, 0.45 + 0.07 * big, 0.20 + 0.06 * big
+    image, out = tissue(x, y, beat), 0.62 + 0.09 * big - 0.12 * beat
+    draw.lay(image, draw.ellipse(x, y, 0.0, 0.04, out + fluid + 0.09, 0.88 + fluid), 0.85)
+    draw.lay(image, draw.ellipse(x, y, 0.0, 0.04, out + fluid, 0.79 + fluid), 0.02)
+    draw.lay(image, draw.ellipse(x, y, 0.0, 0.04, out, 0.79), 0.52 + 0.25 * beat)
+    grow = atria * (1 + 0.30 * beat)
+    draw.lay(image, draw.ellipse(x, y, -0.27, 0.56, 0.18 * grow, 0.19 * grow), 0.05)
+    draw.lay(image, draw.ellipse(x, y, 0.24, 0.58, 0.18 * grow, 0.19 * grow), 0.05)
+    draw.lay(image, draw.ellipse(x, y, -0.29 - 0.04 * big + 0.10 * beat, -0.04, 0.16 * (1 - 0.7 * beat), 0.36 * (1 - 0.5 * beat)), 0.05)
+    draw.lay(image, draw.ellipse(x, y, left - 0.10 * beat, -0.10, rx * (1 - beat), ry * (1 - 0.8 * beat)), 0.03)
+    gap = 0.13 * np.clip(1 - 4 * beat, 0, 1)
     for side in (-1, 1):
-        image += draw.capsule(x, y, left + side * rx * 0.85, 0.37, left[:, None] + side * valve, 0.34 - 1.2 * valve, 0.035) * (0.95 - image)
+        draw.lay(image, draw.capsule(x, y, left + side * rx * 0.85, 0.37, left + side * gap, 0.35 - 1.2 * gap, 0.035), 0.95)
     return image
-
-
-def draw_ratio(value):
-    """[N] as a column that broadcasts against [N, T]."""
-    return np.asarray(value, np.float32)[:, None]
 
 
 def short_axis(x, y, beat, big, fluid, width, turn):
     """Grey levels: the left ventricle as a ring with two papillary muscles, the right ventricle as a crescent on the left of the image."""
-    inner = (0.30 + 0.13 * big) * width
-    outer = 0.50 + 0.09 * big
-    image = np.full((len(beat), 1, *np.broadcast_shapes(x.shape, y.shape)[-2:]), 0.34, np.float32)
-    sac = 0.10
-    image += draw.ellipse(x, y, -0.02, 0.10, outer + sac + 0.10 + fluid, outer + sac + 0.04 + fluid) * (0.85 - image)
-    image += draw.ellipse(x, y, -0.02, 0.10, outer + 0.12 + fluid, outer + 0.06 + fluid) * (0.02 - image)
-    image += draw.ellipse(x, y, -0.02, 0.10, outer + 0.10, outer + 0.04) * (0.58 - image)
-    image += draw.ellipse(x, y, -0.30 - 0.3 * (outer - 0.5), -0.02, 0.30, outer - 0.08) * (0.05 - image)
-    outer_now, inner_now = outer[:, None] * (1 - 0.12 * beat), inner[:, None] * (1 - beat)
-    image = image + draw.disc(x, y, 0.06, 0.10, outer_now) * (0.62 - image)
-    image += draw.disc(x, y, 0.06, 0.10, inner_now) * (0.03 - image)
+    image, outer = tissue(x, y, beat), 0.52 + 0.09 * big - 0.10 * beat
+    inner = (0.32 + 0.13 * big) * width * (1 - beat)
+    draw.lay(image, draw.ellipse(x, y, -0.03, 0.08, outer + fluid + 0.21, outer + fluid + 0.14), 0.85)
+    draw.lay(image, draw.ellipse(x, y, -0.03, 0.08, outer + fluid + 0.13, outer + fluid + 0.06), 0.02)
+    draw.lay(image, draw.ellipse(x, y, -0.03, 0.08, outer + 0.13, outer + 0.06), 0.52)
+    draw.lay(image, draw.ellipse(x, y, -0.26 - 0.05 * big + 0.10 * beat, 0.02, 0.34 + 0.05 * big, outer - 0.08), 0.05)
+    draw.lay(image, draw.disc(x, y, 0.07, 0.09, outer), 0.54 + 0.25 * beat)
+    draw.lay(image, draw.disc(x, y, 0.07, 0.09, inner), 0.03)
     for angle in (0.6, 2.4):
-        where = angle + draw_ratio(turn)
-        image += draw.disc(x, y, 0.06 + inner_now * 0.8 * np.cos(where), 0.10 + inner_now * 0.8 * np.sin(where), 0.07) * (0.55 - image)
+        where = angle + 1.5 * (turn - 1)
+        draw.lay(image, draw.disc(x, y, 0.07 + inner * 0.8 * np.cos(where), 0.09 + inner * 0.8 * np.sin(where), 0.07), 0.55)
     return image
 
 
 def scan(dice, image, x, y, size):
-    """What the scanner makes of it: speckle that hardly changes, time gain, and a black surround outside the fan."""
-    grain = draw.speckle(dice, size, 34) + 0.10 * draw.texture(dice, size, 34, image.shape[1])
-    image = image * grain * draw.px(dice.uniform(0.88, 1.12)) + 0.02
+    """What the scanner makes of it: speckle that hardly changes, gain that falls with depth, and a black surround outside the fan."""
+    grain = 1 + 0.24 * draw.texture(dice, size, 26) + 0.07 * draw.texture(dice, size, 26, image.shape[1])
+    image = image * grain * draw.px(dice.uniform(0.90, 1.10)) + 0.02
     px, py = x, y + 0.98 + draw.px(dice.uniform(-0.02, 0.02))
     radius, angle = np.sqrt(px * px + py * py), np.abs(np.arctan2(px, py))
     depth = 1.90 + draw.px(dice.uniform(-0.03, 0.03))
-    fan = draw.soft(np.maximum(np.maximum((angle - 0.80 - draw.px(dice.uniform(-0.03, 0.03))) * radius, radius - depth), 0.09 - radius), size)
+    half = 0.80 + draw.px(dice.uniform(-0.03, 0.03))
+    fan = draw.soft(np.maximum(np.maximum((angle - half) * radius, radius - depth), 0.09 - radius), size)
     return image * fan * (1.08 - 0.12 * radius)
