@@ -157,11 +157,11 @@ def pear(image, dice, there, fine, tint, x, y):
     """The gallbladder: a wide fundus and a narrower neck, grey-green, with a sheen and fine vessels."""
     cx, cy, tilt, r = dice.uniform(-0.08, 0.08), dice.uniform(0.05, 0.2), dice.uniform(-0.3, 0.3), dice.uniform(0.5, 0.58)
     u, v = draw.turn(x, y, tilt, cx, cy)
-    width = draw.px(r) * (1 + 0.32 * np.clip(v, -0.9, 0.9))
+    width = draw.px(r) * (1 + 0.45 * np.clip(v, -0.9, 0.9))
     radius = np.sqrt((u / width) ** 2 + (v / draw.px(1.45 * r)) ** 2)
     body = draw.px(there)
     draw.paint(image, body * 0.6 * draw.soft((radius - 1.14) * 0.5, y.shape[-2], 0.15), (0.25, 0.07, 0.06))
-    green = np.array([[0.5, 0.62, 0.4]], np.float32) + tint
+    green = np.array([[0.47, 0.56, 0.38]], np.float32) + tint
     shade = (1.18 - 0.5 * radius * radius * 0.8 + 0.05 * fine)[:, :, None]
     draw.paint(image, body * draw.soft((radius - 1) * 0.5, y.shape[-2], 0.05), draw.rgb(green) * shade)
     vessel = np.abs(u + 0.12 * np.sin(5 * v + draw.px(dice.uniform(0, 6.3)))) - 0.015
