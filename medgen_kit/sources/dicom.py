@@ -1,5 +1,7 @@
 """DICOM files as pictures: windowed, in RGB, with timing and spacing, and without a word about the patient."""
 
+import contextlib
+import logging
 import warnings
 from pathlib import Path
 
@@ -23,10 +25,31 @@ def from_dicom(path, window=None):
     Raises KitError with the file's name for a folder, an empty or broken file, a file without pixels, a missing decoder.
     Patient name, numbers, dates and places are never read; text burned into the pixels stays: look at the picture (`facts` say so).
     """
-    data = _read(Path(path))
+    with _quiet():
+        return _from(Path(path), window)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """pydicom reads lazily and warns, in two ways, of every odd value on the way; what matters becomes a KitError."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _from(path, window):
+    try:
+        data = _read(path)
         return _picture(data, _pixels(data, path), window)
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+    except KitError:
+        raise
+    except Exception as error:  # broken bytes surface anywhere, since pydicom parses a field when it is first looked at
         raise KitError(f"{path} has a header that cannot be used ({str(error)[:120]}). Export the file again.") from error
 
 
@@ -49,7 +72,8 @@ def from_dicom_series(folder, window=None):
     files = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
     if not files:
         raise KitError(f"{folder} is not a folder with DICOM slices. Give the folder that holds one file per slice.")
-    slices = sorted(((_position(_read(path), path), path) for path in files), key=lambda pair: pair[0])
+    with _quiet():
+        slices = sorted(((_position(_read(path), path), path) for path in files), key=lambda pair: pair[0])
     pictures = [from_dicom(path, window) for _, path in slices]
     shapes = {p.frames.shape for p in pictures}
     if len(shapes) > 1:
@@ -70,16 +94,14 @@ def _read(path):
     if path.stat().st_size == 0:
         raise KitError(f"{path} is empty. Copy or download it again.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            data = pydicom.dcmread(path)
+        data = pydicom.dcmread(path)
     except pydicom.errors.InvalidDicomError as error:
         raise KitError(f"{path} is not a DICOM file: the letters DICM are missing at byte 128.") from error
-    except Exception as error:  # a parser that is handed broken bytes can fail in any way
+    except Exception as error:
         raise KitError(f"{path} starts like a DICOM file but its header is broken ({error}). Copy it again.") from error
     if "DirectoryRecordSequence" in data:
         raise KitError(f"{path} is a DICOMDIR, a table of contents. Give one of the picture files that it lists.")
-    if not {"PixelData", "FloatPixelData", "DoubleFloatPixelData"} & {e.keyword for e in data}:
+    if not any(key in data for key in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         kind = data.SOPClassUID.name if "SOPClassUID" in data else "DICOM object"
         raise KitError(f"{path} holds no picture: it is a {kind} (modality {data.get('Modality') or 'not stated'}).")
     return data
@@ -94,9 +116,7 @@ def _pixels(data, path):
     if size > MAX_VALUES:
         raise KitError(f"{path} unpacks to {size / 2**30:.0f} billion values, too many for memory. Cut it into shorter files first.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            values = np.asarray(data.pixel_array)
+        values = np.asarray(data.pixel_array)
     except Exception as error:
         syntax = data.file_meta.get("TransferSyntaxUID") if hasattr(data, "file_meta") else None
         name = syntax.name if syntax is not None else "an unnamed transfer syntax"
