@@ -9,14 +9,20 @@ from .words import phrase, tokens
 
 STOPS = frozenset(".;:!?")
 MARKS = frozenset(".;:!?,()")
-CUES = tuple(map(phrase, ("no", "not", "without", "absence of", "absent", "free of", "free from", "negative for", "never", "nor", "neither", "lacks", "lack of",
-                          "denies", "rules out", "ruled out", "excludes", "instead of", "missing")))
-FALSE_CUES = tuple(map(phrase, ("no change", "no increase", "no decrease", "no difference", "no longer", "no brighter", "no doubt", "not only", "not excluded", "without difficulty",
-                                "without delay", "without complication", "not exclude", "cannot be excluded", "no further")))
-AFTER = tuple(map(phrase, ("not seen", "not visible", "not present", "not detected", "not found", "not identified", "not demonstrated", "not evident", "is absent", "are absent",
-                           "was absent", "were absent", "ruled out", "was excluded", "were excluded", "not shown", "cannot be seen", "no longer visible", "no longer seen")))
-ENDS = frozenset("""but however although though while as whereas because so since which who that with in on at during through under after before from by behind over into
-inside along near until unless despite except besides apart yet then""".split())
+CUES = tuple(map(phrase, (
+    "no", "not", "without", "absence of", "absent", "free of", "free from", "negative for", "never", "nor", "neither", "lacks",
+    "lack of", "denies", "rules out", "ruled out", "excludes", "excluded", "instead of", "missing")))
+FALSE_CUES = tuple(map(phrase, (
+    "no change", "no increase", "no decrease", "no difference", "no longer", "no brighter", "no doubt", "not only", "not excluded",
+    "without difficulty", "without delay", "without complication", "not exclude", "cannot be excluded", "no further")))
+AFTER = tuple(map(phrase, (
+    "not seen", "not visible", "not present", "not detected", "not found", "not identified", "not demonstrated", "not evident",
+    "is absent", "are absent", "was absent", "were absent", "ruled out", "was excluded", "were excluded", "not shown",
+    "cannot be seen", "no longer visible", "no longer seen")))
+ENDS = frozenset("""
+but however although though while as whereas because so since which who that with in on at during through under after before from by
+behind over into inside along near until unless despite except besides apart yet then
+""".split())
 AND_ENDS = frozenset("no there normal is be was it they he she this these with clear".split())
 NEVER_ABSENT = frozenset(("anatomy", "modality"))          # 'no lesion of the liver' says nothing against the liver
 SCOPE = 9                                                    # words that one "no" reaches, at most
@@ -29,7 +35,10 @@ _END = ""
 
 @dataclass
 class Match:
-    """One concept found in a text. start, end: character places of `text`. negated: the text says it is absent. side: "", left, right, bilateral."""
+    """One concept found in a text.
+
+    start, end: character places of `text`. negated: the text says it is absent. side: "", "left", "right" or "bilateral".
+    """
 
     code: str
     scheme: str
@@ -201,7 +210,8 @@ def find(text):
     """
     forms, starts, ends, articles = tokens(text)
     absent, sentence = absent_words(forms, articles), _sentences(forms)
-    matches = [Match(c.code, c.scheme, c.meaning, c.axis, starts[i], ends[j - 1], text[starts[i]:ends[j - 1]], gone or i in absent, "", i, j)
+    matches = [Match(c.code, c.scheme, c.meaning, c.axis, starts[i], ends[j - 1], text[starts[i]:ends[j - 1]],
+                     negated=gone or i in absent, first=i, last=j)
                for i, j, c, gone in _scan(forms, 0, len(forms))]
     present = {(sentence[m.first], m.axis) for m in matches}
     matches = [m for m in matches if m.tag not in motion.NEEDS or (sentence[m.first], motion.NEEDS[m.tag]) in present]

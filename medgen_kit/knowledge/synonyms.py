@@ -1,4 +1,4 @@
-"""Other ways to say a SNOMED CT concept: everyday words, adjectives and abbreviations of clinical prose. {meaning in the dictionary: phrases}."""
+"""Other ways to say a SNOMED CT concept: everyday words, adjectives and abbreviations of clinical prose."""
 
 SYNONYMS = {
     "abdomen": "abdominal | tummy | belly",
@@ -33,7 +33,6 @@ SYNONYMS = {
     "hemorrhage": "haemorrhage | bleed | haemorrhagic",
     "inflammation": "inflamed | inflammatory change",
     "edema": "edematous",
-    "neoplasm": "neoplastic growth | tumour",
     "blood clot": "clot",
     "pericardial effusion": "fluid around the heart | pericardial fluid | fluid in the pericardial sac",
     "pleural effusion": "pleural fluid | fluid in the pleural space",
@@ -44,23 +43,33 @@ SYNONYMS = {
                     "!ST segment on the baseline | !ST segment lies on the baseline",
     "st depression": "ST segment depression | depressed ST segment",
     "normal sinus rhythm": "sinus rhythm",
-    "hypokinesis": "hypokinesia | hypokinetic wall | hypokinetic | reduced wall motion | reduced contraction | reduced systolic contraction | poor contraction | "
-                   "impaired wall motion | impaired contraction | contraction is reduced | contracts poorly | hypokinesia of the wall",
+    "hypokinesis": "hypokinesia | hypokinetic wall | hypokinetic | reduced wall motion | reduced contraction | "
+                   "reduced systolic contraction | poor contraction | impaired wall motion | impaired contraction | "
+                   "contraction is reduced | contracts poorly | hypokinesia of the wall",
     "akinesis": "akinesia | akinetic",
     "dyskinesis": "dyskinesia | dyskinetic",
-    "normal wall motion": "normal contraction | vigorous contraction | brisk systolic contraction | brisk contraction | contracts normally | contracting normally | "
-                          "contracts vigorously | wall motion is normal",
+    "normal wall motion": "normal contraction | vigorous contraction | brisk systolic contraction | brisk contraction | "
+                          "contracts normally | contracting normally | contracts vigorously | wall motion is normal",
     "echocardiography": "echo | echocardiogram | echocardiographic | cardiac ultrasound | heart ultrasound | ultrasound of the heart",
     "transthoracic echocardiography": "transthoracic echocardiogram | transthoracic echo",
     "transesophageal echocardiography": "transoesophageal echocardiogram | transoesophageal echo",
     "computed tomography": "CT | CT scan | CAT scan | computed tomogram",
     "microscopy": "microscope | microscopic",
-    "apical four chamber": "apical four-chamber view | apical 4 chamber view | four-chamber view from the apex | apical four-chamber window | four-chamber view",
+    "apical four chamber": "apical four-chamber view | apical 4 chamber view | four-chamber view from the apex | "
+                           "apical four-chamber window | four-chamber view",
     "apical two chamber": "apical two-chamber view | two-chamber view",
-    "parasternal short axis": "parasternal short-axis view | short-axis view from the parasternal window | parasternal short-axis window | short-axis view",
+    "parasternal short axis": "parasternal short-axis view | short-axis view from the parasternal window | "
+                              "parasternal short-axis window | short-axis view",
     "parasternal long axis": "parasternal long-axis view | parasternal long-axis window",
     "hematoxylin and eosin stain method": "haematoxylin and eosin | haematoxylin-eosin | H&E | H and E | H&E stain",
     "gram stain": "gram stained",
+    "upper lobe of lung": "upper lobe",
+    "lower lobe of lung": "lower lobe",
+    "cirrhosis of liver": "cirrhosis | cirrhotic",
+    "malignant melanoma": "melanoma",
+    "cardiac pacemaker lead": "pacemaker lead | pacing lead",
+    "scar tissue": "scar | scarred | scarring",
+    "neoplasm": "neoplastic growth | tumour | neoplasia",
     "biopsy": "tissue sample was taken",
     "stent": "stented",
     "cardiac pacemaker": "pacemaker",

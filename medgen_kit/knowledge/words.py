@@ -7,18 +7,20 @@ TOKEN = re.compile(r"[A-Za-z0-9]+(?:&[A-Za-z0-9]+)?|[.;:!?,()]")
 SKIPPED = frozenset(("a", "an", "the", "s"))             # articles, and the s of "patient's"
 
 SPELLING = tuple((re.compile(pattern), to) for pattern, to in (
-    (r"haem", "hem"), (r"aemi", "emi"), (r"oedem", "edem"), (r"oesoph", "esoph"), (r"^foet", "fet"), (r"tumour", "tumor"), (r"colour", "color"),
-    (r"paed", "ped"), (r"diarrhoea", "diarrhea"), (r"anaesth", "anesth"), (r"caec", "cec"), (r"fibre", "fiber"), (r"metre", "meter"),
-    (r"centre", "center"), (r"^grey", "gray"), (r"leuk", "leuk"), (r"leuc", "leuk"), (r"sulph", "sulf"), (r"orthopaed", "orthoped"),
-    (r"isation", "ization"), (r"gynaec", "gynec"), (r"ischaem", "ischem"), (r"faec", "fec"), (r"ureth", "ureth"), (r"mould", "mold"),
-    (r"labelled", "labeled"), (r"catheteris", "catheteriz"), (r"visualis", "visualiz"), (r"ae(?=$)", "a"),
-))
-PLURALS = {"feet": "foot", "teeth": "tooth", "mitoses": "mitosis", "metastases": "metastasis", "stenoses": "stenosis", "thromboses": "thrombosis",
-           "diagnoses": "diagnosis", "prostheses": "prosthesis", "bronchi": "bronchus", "thrombi": "thrombus", "emboli": "embolus",
-           "nuclei": "nucleus", "calculi": "calculus", "fundi": "fundus", "diverticula": "diverticulum", "septa": "septum", "ostia": "ostium",
-           "atria": "atrium", "viruses": "virus", "fungi": "fungus", "bacteria": "bacterium", "adenomata": "adenoma", "carcinomata": "carcinoma",
-           "lumina": "lumen", "foramina": "foramen", "testes": "testis", "biopsies": "biopsy", "uteri": "uterus", "menisci": "meniscus",
-           "ganglia": "ganglion", "hila": "hilum", "indices": "index", "apices": "apex", "viscera": "viscus", "lenses": "lens"}
+    (r"haem", "hem"), (r"aemi", "emi"), (r"oedem", "edem"), (r"oesoph", "esoph"), (r"^foet", "fet"), (r"tumour", "tumor"),
+    (r"colour", "color"), (r"paed", "ped"), (r"diarrhoea", "diarrhea"), (r"anaesth", "anesth"), (r"caec", "cec"),
+    (r"fibre", "fiber"), (r"metre", "meter"), (r"centre", "center"), (r"^grey", "gray"), (r"leuc", "leuk"),
+    (r"sulph", "sulf"), (r"orthopaed", "orthoped"), (r"isation", "ization"), (r"gynaec", "gynec"),
+    (r"faec", "fec"), (r"mould", "mold"), (r"labelled", "labeled"), (r"catheteris", "catheteriz"),
+    (r"visualis", "visualiz"), (r"ae(?=$)", "a")))
+PLURALS = {
+    "feet": "foot", "teeth": "tooth", "mitoses": "mitosis", "metastases": "metastasis", "stenoses": "stenosis",
+    "thromboses": "thrombosis", "diagnoses": "diagnosis", "prostheses": "prosthesis", "bronchi": "bronchus",
+    "thrombi": "thrombus", "emboli": "embolus", "nuclei": "nucleus", "calculi": "calculus", "fundi": "fundus",
+    "diverticula": "diverticulum", "septa": "septum", "ostia": "ostium", "atria": "atrium", "viruses": "virus", "fungi": "fungus",
+    "bacteria": "bacterium", "adenomata": "adenoma", "carcinomata": "carcinoma", "lumina": "lumen", "foramina": "foramen",
+    "testes": "testis", "biopsies": "biopsy", "uteri": "uterus", "menisci": "meniscus", "ganglia": "ganglion", "hila": "hilum",
+    "indices": "index", "apices": "apex", "viscera": "viscus", "lenses": "lens"}
 
 
 @lru_cache(maxsize=50_000)

@@ -14,8 +14,13 @@ GOLD = Path(__file__).with_name("gold.jsonl")
 
 @lru_cache(maxsize=1)
 def gold():
-    """The hand-written sentences: dicts text, present (tags), absent (tags)."""
-    return [json.loads(line) for line in GOLD.read_text(encoding="utf-8").splitlines() if line.strip()]
+    """The hand-written sentences: dicts part, text, present (tags), absent (tags).
+
+    part: "tuned" (60 sentences on which the rule was corrected) or "held back" (20 written afterwards; the rule was not changed for them).
+    A present tag with a side implies the tag without it.
+    """
+    rows = [json.loads(line) for line in GOLD.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [row | {"present": sorted({*row["present"], *(tag.split(":")[0] for tag in row["present"])})} for row in rows]
 
 
 def baseline(text):
@@ -47,8 +52,13 @@ def score(found, right):
 
 
 def precision():
-    """Figures on the gold sentences: the rule (present tags, absent tags) and the naive match (by name), plus its commonest wrong hits."""
+    """Figures on the gold sentences: the rule (present tags, absent tags) and the naive match (by name), plus its commonest wrong hits.
+
+    The sentences and the rule have one author, so the figures flatter; `held_back_*` flatters least.
+    """
     rows = gold()
+    held = [row for row in rows if row["part"] == "held back"]
+    h = score([tags(row["text"]) for row in held], [row["present"] for row in held])
     texts = [row["text"] for row in rows]
     p, r, f = score([tags(t) for t in texts], [row["present"] for row in rows])
     absent = score([tags(t, negated=True) for t in texts], [row["absent"] for row in rows])
@@ -57,4 +67,5 @@ def precision():
     q = score(naive, names)
     wrong = Counter(hit for hits, right in zip(naive, names) for hit in hits if hit not in right)
     return {"sentences": len(rows), "precision": p, "recall": r, "f1": f, "absent_precision": absent[0], "absent_recall": absent[1],
+            "held_back_precision": h[0], "held_back_recall": h[1],
             "baseline_precision": q[0], "baseline_recall": q[1], "baseline_f1": q[2], "baseline_wrong": wrong.most_common(12)}
