@@ -118,13 +118,13 @@ def title(factors, rng):
 def render(factors, rng, frames=9, size=64):
     """Clips uint8 [N, frames, size, size, 3] of the listed factors (dicts of this module's FACTORS); `rng` a Generator or draw.Dice."""
     dice = draw.Dice.of(rng, len(factors))
-    travel = dice.uniform(1.05, 1.2)
-    pace = draw.clock(frames) ** dice.uniform(0.85, 1.2)[:, None]
+    travel = dice.uniform(1.07, 1.17)
+    pace = draw.clock(frames) ** dice.uniform(0.92, 1.1)[:, None]
     forward = draw.is_value(factors, "camera", "advancing")[:, None]
     zoom = travel[:, None] * (forward * pace + (1 - forward) * (1 - pace))
     x, y = draw.grid(size)
     sway = 0.025 * np.sin(2 * np.pi * (draw.clock(frames)[:, :, None] + dice.uniform(0, 1, (1, 2))))
-    centre = dice.uniform(-0.07, 0.07, (1, 2)) + sway
+    centre = dice.uniform(-0.05, 0.05, (1, 2)) + sway
     u, v = x - draw.px(centre[..., 0]), y - draw.px(centre[..., 1])
     rho, theta = np.sqrt(u * u + v * v) + 1e-3, np.arctan2(v, u)
     rho = rho * (1 + 0.07 * np.cos(3 * theta + draw.px(dice.uniform(-0.6, 0.6))))

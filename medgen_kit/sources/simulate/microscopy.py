@@ -166,12 +166,12 @@ def blend(x, y, centres, r, soften):
 
 def focal(image, factors, dice, look, x, y, frames):
     """The large cell: it crosses the field, or stays in the middle and splits into two daughters that move apart."""
-    pace = draw.clock(frames) ** dice.uniform(0.85, 1.2)[:, None]
+    pace = draw.clock(frames) ** dice.uniform(0.93, 1.08)[:, None]
     heading = draw.pick(factors, "event", drifting_left=-1, drifting_right=1, dividing=0)[:, None]
     divides = draw.is_value(factors, "event", "dividing")[:, None]
-    cx = dice.uniform(-0.06, 0.06)[:, None] + heading * (2 * pace - 1) * dice.uniform(0.68, 0.76)[:, None]
-    cy = dice.uniform(-0.08, 0.08)[:, None] + 0.03 * np.sin(2 * np.pi * (pace + dice.uniform()[:, None]))
-    angle = dice.uniform(0.55, 0.85)[:, None]
+    cx = dice.uniform(-0.04, 0.04)[:, None] + heading * (2 * pace - 1) * dice.uniform(0.68, 0.76)[:, None]
+    cy = dice.uniform(-0.06, 0.06)[:, None] + 0.03 * np.sin(2 * np.pi * (pace + dice.uniform()[:, None]))
+    angle = dice.uniform(0.6, 0.8)[:, None]
     apart = divides * dice.uniform(0.54, 0.6)[:, None] * draw.ramp(pace, 0.08, 1.0)
     r = dice.uniform(0.43, 0.48)[:, None] * (1 - 0.25 * divides * draw.ramp(pace, 0.1, 0.7))
     dx, dy = apart * np.cos(angle), apart * np.sin(angle)

@@ -114,7 +114,7 @@ def render(factors, rng, frames=9, size=64):
     dice = draw.Dice.of(rng, len(factors))
     x, y = draw.grid(size)
     image = page(factors, dice, x, y)
-    zoom, cx, cy, tilt = dice.uniform(0.96, 1.06), dice.uniform(-0.05, 0.05), 0.14 + dice.uniform(-0.04, 0.04), dice.uniform(-0.08, 0.08)
+    zoom, cx, cy, tilt = dice.uniform(0.97, 1.05), dice.uniform(-0.035, 0.035), 0.14 + dice.uniform(-0.03, 0.03), dice.uniform(-0.06, 0.06)
     u, v = draw.turn(x, y, tilt, cx, cy)
     u, v = u / draw.px(zoom), v / draw.px(zoom)
     hue = dice.uniform(-0.05, 0.05, (3,))
@@ -212,13 +212,13 @@ SKETCHES = {"heart": heart, "lungs": lungs, "kidney": kidney, "neuron": neuron}
 
 def pointer(image, factors, dice, frames, x, y):
     """A large green laser disc with a glow: straight across the slide, or once round the drawing from the top."""
-    pace = draw.clock(frames) ** dice.uniform(0.9, 1.12)[:, None]
+    pace = draw.clock(frames) ** dice.uniform(0.95, 1.06)[:, None]
     across = draw.pick(factors, "pointer", left_to_right=1, right_to_left=-1, circling=0)[:, None]
     round_ = draw.is_value(factors, "pointer", "circling")[:, None]
-    turn = 2 * np.pi * pace + dice.uniform(-0.15, 0.15)[:, None]
-    radius = dice.uniform(0.55, 0.63)[:, None]
+    turn = 2 * np.pi * pace + dice.uniform(-0.1, 0.1)[:, None]
+    radius = dice.uniform(0.57, 0.62)[:, None]
     cx = dice.uniform(-0.05, 0.05)[:, None] + across * (2 * pace - 1) * 0.82 + round_ * radius * np.sin(turn)
-    cy = 0.12 + dice.uniform(-0.1, 0.1)[:, None] - round_ * radius * np.cos(turn)
+    cy = 0.12 + dice.uniform(-0.06, 0.06)[:, None] - round_ * radius * np.cos(turn)
     r = dice.uniform(0.24, 0.28)
     green = np.array([[0.1, 0.95, 0.25]], np.float32) + dice.uniform(-0.08, 0.05, (3,))
     draw.paint(image, 0.5 * draw.disc(x, y, cx, cy, r[:, None] * 1.25, 0.25), green)
