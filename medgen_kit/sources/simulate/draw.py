@@ -71,9 +71,9 @@ def clock(frames):
 
 
 def px(value):
-    """A scalar, [N] or [N, T] made to broadcast against [N, T, S, S]."""
+    """A scalar, [N] or [N, T] made to broadcast against [N, T, S, S] (left alone when it has four axes already)."""
     value = np.asarray(value, np.float32)
-    return value if value.ndim == 0 else value.reshape(value.shape[0], -1, 1, 1)
+    return value if value.ndim in (0, 4) else value.reshape(value.shape[0], -1, 1, 1)
 
 
 def ramp(value, low, high):
@@ -96,10 +96,16 @@ def soft(distance, size, edge=None):
     return np.clip(mask, 0, 1, out=mask)
 
 
+def fade(mask, radius, edge):
+    """The mask, fainter where the shape is smaller than its soft edge, so that a shape can grow from nothing."""
+    gate = np.clip(px(radius) * (2 / edge), 0, 1)
+    return mask if np.all(gate == 1) else mask * gate
+
+
 def disc(x, y, cx, cy, r, edge=None):
     """Filled circle of radius r."""
     dx, dy = x - px(cx), y - px(cy)
-    return soft(np.sqrt(dx * dx + dy * dy) - px(r), y.shape[-2], edge)
+    return fade(soft(np.sqrt(dx * dx + dy * dy) - px(r), y.shape[-2], edge), r, 2 / y.shape[-2])
 
 
 def ellipse(x, y, cx, cy, rx, ry, angle=0.0, edge=None):
@@ -107,7 +113,7 @@ def ellipse(x, y, cx, cy, rx, ry, angle=0.0, edge=None):
     u, v = (x - px(cx), y - px(cy)) if np.ndim(angle) == 0 and angle == 0 else turn(x, y, angle, cx, cy)
     rx, ry = np.maximum(px(rx), 1e-3), np.maximum(px(ry), 1e-3)
     u, v = u / rx, v / ry
-    return soft((np.sqrt(u * u + v * v) - 1) * np.minimum(rx, ry), y.shape[-2], edge)
+    return fade(soft((np.sqrt(u * u + v * v) - 1) * np.minimum(rx, ry), y.shape[-2], edge), np.minimum(rx, ry), 2 / y.shape[-2])
 
 
 def capsule(x, y, x0, y0, x1, y1, r, edge=None):
@@ -115,7 +121,7 @@ def capsule(x, y, x0, y0, x1, y1, r, edge=None):
     dx, dy, ux, uy = px(x1) - px(x0), px(y1) - px(y0), x - px(x0), y - px(y0)
     along = np.clip((ux * dx + uy * dy) / np.maximum(dx * dx + dy * dy, 1e-6), 0, 1)
     ux, uy = ux - along * dx, uy - along * dy
-    return soft(np.sqrt(ux * ux + uy * uy) - px(r), y.shape[-2], edge)
+    return fade(soft(np.sqrt(ux * ux + uy * uy) - px(r), y.shape[-2], edge), r, 1 / y.shape[-2])
 
 
 def box(x, y, cx, cy, hx, hy, angle=0.0, edge=None):

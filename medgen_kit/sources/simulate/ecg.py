@@ -18,29 +18,52 @@ SEGMENTS = {"0": "abcdef", "1": "bc", "2": "abged", "3": "abgcd", "4": "fgbc", "
             "9": "abcdfg"}
 
 WORDS = {
-    "rate": {"slow": "{bradycardia|a slow heart rate|a slow ventricular rate}", "fast": "{tachycardia|a fast heart rate|a rapid ventricular rate}"},
-    "event": {"sinus rhythm": "{sinus rhythm|regular sinus rhythm|continuous sinus rhythm}", "asystole": "{asystole|cardiac standstill|asystolic arrest}"},
-    "course": {"sinus rhythm": "{sinus rhythm throughout|sinus rhythm from start to end|uninterrupted sinus rhythm|sinus rhythm that never pauses}",
-               "asystole": "{which ends in asystole|followed by asystole|then cardiac standstill|which turns into asystole}"},
-    "st": {"isoelectric": "{isoelectric ST segment|no ST segment elevation|ST segment on the baseline}",
-           "elevated": "{ST segment elevation|elevated ST segment|marked ST elevation}"},
-    "pleth": {"hidden": "{no plethysmograph trace|no plethysmograph|no plethysmograph waveform}",
-              "shown": "{a plethysmograph trace|a plethysmograph|a plethysmograph waveform}"},
-    "spacing": {"slow": "{a few widely spaced QRS complexes|long gaps between the QRS complexes|only a beat now and then, with wide intervals}",
-                "fast": "{closely packed QRS complexes|short intervals between the QRS complexes|one QRS complex close behind the other}"},
-    "effect": {"sinus rhythm": "{the sweep draws one beat after another up to the right edge and the heart symbol keeps blinking|beats keep coming "
-                               "until the trace reaches the right-hand edge, and the heart symbol blinks with each of them|complexes appear "
-                               "regularly from left to right, and no alarm is raised}",
-               "asystole": "{after the first third the trace runs flat, the heart symbol stops blinking and the display turns to a red alarm|the "
-                           "beats cease early, a flat line is drawn to the right edge and a red alarm comes on|the complexes vanish, only a flat line "
-                           "follows, and the monitor changes to its red alarm colour}"},
-    "stlook": {"isoelectric": "{Between QRS complex and T wave the line returns to the baseline|The stretch after each QRS complex lies flat on the baseline|After "
-                              "each spike the trace drops straight back to its baseline}",
-               "elevated": "{A broad hump follows each QRS complex|After each spike the trace stays high in a wide dome|The stretch after each QRS complex is "
-                           "lifted well above the baseline}"},
-    "plethlook": {"hidden": "{The lower half of the screen is empty|Nothing is drawn in the lower half of the display|Only one channel is displayed}",
-                  "shown": "{A second coloured wave runs along the lower half|The lower half carries a filled pulse wave|Below the ECG runs a pulse wave in "
-                           "another colour}"},
+    "rate": {
+        "slow": "{bradycardia|a slow heart rate|a slow ventricular rate}",
+        "fast": "{tachycardia|a fast heart rate|a rapid ventricular rate}",
+    },
+    "event": {
+        "sinus rhythm": "{sinus rhythm|regular sinus rhythm|continuous sinus rhythm}",
+        "asystole": "{asystole|cardiac standstill|asystolic arrest}",
+    },
+    "course": {
+        "sinus rhythm": "{sinus rhythm throughout|sinus rhythm from start to end|uninterrupted sinus rhythm|"
+                        "sinus rhythm that never pauses}",
+        "asystole": "{which ends in asystole|followed by asystole|then cardiac standstill|which turns into asystole}",
+    },
+    "st": {
+        "isoelectric": "{isoelectric ST segment|no ST segment elevation|ST segment on the baseline}",
+        "elevated": "{ST segment elevation|elevated ST segment|marked ST elevation}",
+    },
+    "pleth": {
+        "hidden": "{no plethysmograph trace|no plethysmograph|no plethysmograph waveform}",
+        "shown": "{a plethysmograph trace|a plethysmograph|a plethysmograph waveform}",
+    },
+    "spacing": {
+        "slow": "{a few widely spaced QRS complexes|long gaps between the QRS complexes|only a beat now and then, with wide intervals}",
+        "fast": "{closely packed QRS complexes|short intervals between the QRS complexes|one QRS complex close behind the other}",
+    },
+    "effect": {
+        "sinus rhythm": "{the sweep draws one beat after another up to the right edge and the heart symbol keeps blinking|"
+                        "beats keep coming until the trace reaches the right-hand edge, and the heart symbol blinks with each of them|"
+                        "complexes appear regularly from left to right, and no alarm is raised}",
+        "asystole": "{after the first third the trace runs flat, the heart symbol stops blinking and the display turns to a red alarm|"
+                    "the beats cease early, a flat line is drawn to the right edge and a red alarm comes on|"
+                    "the complexes vanish, only a flat line follows, and the monitor changes to its red alarm colour}",
+    },
+    "stlook": {
+        "isoelectric": "{Between QRS complex and T wave the line returns to the baseline|"
+                       "The stretch after each QRS complex lies flat on the baseline|"
+                       "After each spike the trace drops straight back to its baseline}",
+        "elevated": "{A broad hump follows each QRS complex|After each spike the trace stays high in a wide dome|"
+                    "The stretch after each QRS complex is lifted well above the baseline}",
+    },
+    "plethlook": {
+        "hidden": "{The lower half of the screen is empty|Nothing is drawn in the lower half of the display|"
+                  "Only one channel is displayed}",
+        "shown": "{A second coloured wave runs along the lower half|The lower half carries a filled pulse wave|"
+                 "Below the ECG runs a pulse wave in another colour}",
+    },
 }
 SOURCE = {"rate": "rate", "event": "event", "course": "event", "st": "st_segment", "pleth": "pleth", "spacing": "rate", "effect": "event",
           "stlook": "st_segment", "plethlook": "pleth"}
@@ -51,17 +74,37 @@ BRIEF = (
     "{Monitor animation|ECG sweep} with <st> and <pleth>: <rate>, <course>.",
 )
 FIRST = (
-    "{This|The} {animation|clip|sequence} {shows|presents|imitates} the screen of a {patient|bedside|cardiac} monitor {with a single ECG lead|on which an ECG is drawn}.",
-    "{An animated|A drawn} {patient monitor|monitor screen} {writes|traces} an {ECG|electrocardiogram} {from left to right|across the screen}.",
+    "{This|The} {animation|clip|sequence} {shows|presents|imitates} the screen of a {patient|bedside|"
+    "cardiac} monitor {with a single ECG lead|on which an ECG is drawn}.",
+    "{An animated|A drawn} {patient monitor|monitor screen} {writes|traces} an {ECG|electrocardiogram} {from left to right|"
+    "across the screen}.",
     "On {a dark screen|the monitor} {an ECG trace|one lead of the electrocardiogram} {is swept|grows} from left to right.",
 )
 MIDDLE = (
-    ("{The recording begins with|One sees|At first there is} <rate>: <spacing>.", "<spacing> {point to|indicate|are the sign of} <rate>."),
-    ("{The course|The event} is <event>: <effect>.", "{What happens here is|The clip demonstrates} <event>; <effect>.", "<event>: {in the course of the clip|as time goes on} <effect>."),
-    ("<stlook>{:|,} <st>.", "{The finding is|Note the} <st>. <stlook>."),
-    ("<plethlook>: <pleth>.", "{The second channel|The lower channel}: <pleth>. <plethlook>."),
+    (
+        "{The recording begins with|One sees|At first there is} <rate>: <spacing>.",
+        "<spacing> {point to|indicate|are the sign of} <rate>.",
+    ),
+    (
+        "{The course|The event} is <event>: <effect>.",
+        "{What happens here is|The clip demonstrates} <event>; <effect>.",
+        "<event>: {in the course of the clip|as time goes on} <effect>.",
+    ),
+    (
+        "<stlook>{:|,} <st>.",
+        "{The finding is|Note the} <st>. <stlook>.",
+    ),
+    (
+        "<plethlook>: <pleth>.",
+        "{The second channel|The lower channel}: <pleth>. <plethlook>.",
+    ),
 )
-LAST = ("", "", "{Numbers stand|The rate is shown} {at the right|in the column beside the trace}.", "{It is|This is} a teaching animation{.|, not a patient's recording.}")
+LAST = (
+    "",
+    "",
+    "{Numbers stand|The rate is shown} {at the right|in the column beside the trace}.",
+    "{It is|This is} a teaching animation{.|, not a patient's recording.}",
+)
 
 
 def parts(factors):
@@ -77,7 +120,8 @@ def describe(factors, rng):
 
 def title(factors, rng):
     """What an uploader would call the video."""
-    return vary("{ECG explained|Monitor animation|Reading the monitor|Cardiac rhythms}: {<event>|<rate>, <course>|<event> (<rate>)}{| - <st>}", rng, **parts(factors))
+    subject = "{<event>|<rate>, <course>|<event> (<rate>)}{| - <st>}"
+    return vary("{ECG explained|Monitor animation|Reading the monitor|Cardiac rhythms}: " + subject, rng, **parts(factors))
 
 
 def render(factors, rng, frames=9, size=64):
@@ -106,7 +150,8 @@ def render(factors, rng, frames=9, size=64):
 def beat_places(dice, fast, arrest):
     """[N, 6] places of the beats on the sweep, 0 left to 1 right; a beat that does not take place lies at -9."""
     slow = np.array(BEATS["slow"] + (-9.0,) * (len(BEATS["fast"]) - len(BEATS["slow"])), np.float32)
-    places = np.where(fast[:, None] > 0, np.array(BEATS["fast"], np.float32), slow) + dice.uniform(-0.012, 0.012, (6,)) + dice.uniform(-0.012, 0.012)[:, None]
+    places = np.where(fast[:, None] > 0, np.array(BEATS["fast"], np.float32), slow)
+    places = places + dice.uniform(-0.012, 0.012, (places.shape[1],)) + dice.uniform(-0.012, 0.012)[:, None]
     return np.where((arrest[:, None] > 0) & (places > STOP), -9, places).astype(np.float32)
 
 
@@ -138,7 +183,7 @@ def screen(dice, x, y, size, alarm):
     image = draw.canvas(len(alarm), alarm.shape[1], size, base)
     lines = np.maximum(np.cos((x + 0.93) * 2 * np.pi / 0.34), np.cos((y + 0.06) * 2 * np.pi / 0.34)) > 0.93
     image += (0.05 * lines)[:, :, None]
-    red = draw.rgb(np.array([0.42, -0.01, -0.05], np.float32)) * draw.px(alarm)[:, :, None]
+    red = draw.rgb(np.array([0.30, -0.01, -0.04], np.float32)) * draw.px(alarm)[:, :, None]
     image += red
     band = draw.box(x, y, 0.0, -0.95, 1.2, 0.10) * draw.px(alarm)
     return draw.paint(image, band, (1.0, 0.16, 0.12))

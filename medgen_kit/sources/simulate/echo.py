@@ -12,25 +12,45 @@ FACTORS = {"view": ("apical four-chamber", "parasternal short-axis"), "wall_moti
 MOTION = ("wall_motion",)
 
 WORDS = {
-    "view": {"apical four-chamber": "{apical four-chamber view|four-chamber view from the apex|apical four-chamber window}",
-             "parasternal short-axis": "{parasternal short-axis view|short-axis view from the parasternal window|parasternal short-axis window}"},
-    "anatomy": {"apical four-chamber": "{both ventricles lie above the two atria, with the septum between them|the apex points to the probe and all four "
-                                       "chambers are seen|ventricles at the top and atria at the bottom are divided by the septum}",
-                "parasternal short-axis": "{the left ventricle appears as a ring of muscle with the right ventricle wrapped around one side|the left "
-                                          "ventricle is cut across and looks like a doughnut|a round ring of myocardium encloses the dark cavity}"},
-    "motion": {"normal": "{normal wall motion|vigorous contraction|brisk systolic contraction|normal contraction}",
-               "reduced": "{reduced wall motion|hypokinetic walls|severely reduced contraction|hypokinesia of the walls}"},
-    "effect": {"normal": "{the cavity becomes much smaller in systole and opens again in diastole|the walls move inwards and thicken, so that the dark "
-                         "cavity shrinks by more than half, then relax|the dark cavity is squeezed to a fraction of its area halfway through the beat}",
-               "reduced": "{the cavity keeps almost the same size through the whole beat|the walls barely move, so that the dark cavity looks the same in "
-                          "systole as in diastole|hardly any change in the area of the cavity is seen from diastole to systole}"},
-    "chamber": {"normal": "{a normal-sized left ventricle|a left ventricle of normal size|a left ventricular cavity of normal size}",
-                "dilated": "{a dilated left ventricle|an enlarged left ventricle|a markedly dilated left ventricle}"},
-    "effusion": {"none": "{no pericardial effusion|no fluid around the heart|no sign of pericardial effusion}",
-                 "pericardial effusion": "{a pericardial effusion|a large pericardial effusion|pericardial effusion around the heart}"},
-    "rim": {"none": "{the heart lies directly against the bright pericardium|epicardium and pericardium touch all around|the bright pericardium hugs the muscle}",
-            "pericardial effusion": "{a black, echo-free band separates the muscle from the pericardium|the heart is surrounded by a dark rim of fluid|an echo-free "
-                                    "space lies between heart and pericardium}"},
+    "view": {
+        "apical four-chamber": "{apical four-chamber view|four-chamber view from the apex|apical four-chamber window}",
+        "parasternal short-axis": "{parasternal short-axis view|short-axis view from the parasternal window|"
+                                  "parasternal short-axis window}",
+    },
+    "anatomy": {
+        "apical four-chamber": "{both ventricles lie above the two atria, with the septum between them|"
+                               "the apex points to the probe and all four chambers are seen|"
+                               "ventricles at the top and atria at the bottom are divided by the septum}",
+        "parasternal short-axis": "{the left ventricle appears as a ring of muscle with the right ventricle wrapped around one side|"
+                                  "the left ventricle is cut across and looks like a doughnut|"
+                                  "a round ring of myocardium encloses the dark cavity}",
+    },
+    "motion": {
+        "normal": "{normal wall motion|vigorous contraction|brisk systolic contraction|normal contraction}",
+        "reduced": "{reduced wall motion|hypokinetic walls|severely reduced contraction|hypokinesia of the walls}",
+    },
+    "effect": {
+        "normal": "{the cavity becomes much smaller in systole and opens again in diastole|"
+                  "the walls move inwards and thicken, so that the dark cavity shrinks by more than half, then relax|"
+                  "the dark cavity is squeezed to a fraction of its area halfway through the beat}",
+        "reduced": "{the cavity keeps almost the same size through the whole beat|"
+                   "the walls barely move, so that the dark cavity looks the same in systole as in diastole|"
+                   "hardly any change in the area of the cavity is seen from diastole to systole}",
+    },
+    "chamber": {
+        "normal": "{a normal-sized left ventricle|a left ventricle of normal size|a left ventricular cavity of normal size}",
+        "dilated": "{a dilated left ventricle|an enlarged left ventricle|a markedly dilated left ventricle}",
+    },
+    "effusion": {
+        "none": "{no pericardial effusion|no fluid around the heart|no sign of pericardial effusion}",
+        "pericardial effusion": "{a pericardial effusion|a large pericardial effusion|pericardial effusion around the heart}",
+    },
+    "rim": {
+        "none": "{the heart lies directly against the bright pericardium|epicardium and pericardium touch all around|"
+                "the bright pericardium hugs the muscle}",
+        "pericardial effusion": "{a black, echo-free band separates the muscle from the pericardium|"
+                                "the heart is surrounded by a dark rim of fluid|an echo-free space lies between heart and pericardium}",
+    },
 }
 SOURCE = {"view": "view", "anatomy": "view", "motion": "wall_motion", "effect": "wall_motion", "chamber": "chamber", "effusion": "effusion",
           "rim": "effusion"}
@@ -46,14 +66,29 @@ FIRST = (
     "{In the|Seen in the} <view> {of this echocardiogram|of this cardiac ultrasound}, <anatomy>.",
 )
 MIDDLE = (
-    ("{There is|The beat shows|One sees} <motion>: <effect>.", "{As the heart beats|From diastole to systole and back}, <effect>, {a sign of|in keeping with} <motion>.",
-     "{Watch the walls:|During the beat} <effect>; {this is|the finding is} <motion>."),
-    ("{The examiner finds|The picture shows|There is} <chamber>.", "{In diastole one measures|At the start of the loop there is} <chamber>.",
-     "{With regard to size, this is|As for size, there is} <chamber>."),
-    ("{There is|One notes|The clip shows} <effusion>; <rim>.", "<rim>: <effusion>.", "{Around the muscle|On the outside}, <rim>, so there is <effusion>."),
+    (
+        "{There is|The beat shows|One sees} <motion>: <effect>.",
+        "{As the heart beats|From diastole to systole and back}, <effect>, {a sign of|in keeping with} <motion>.",
+        "{Watch the walls:|During the beat} <effect>; {this is|the finding is} <motion>.",
+    ),
+    (
+        "{The examiner finds|The picture shows|There is} <chamber>.",
+        "{In diastole one measures|At the start of the loop there is} <chamber>.",
+        "{With regard to size, this is|As for size, there is} <chamber>.",
+    ),
+    (
+        "{There is|One notes|The clip shows} <effusion>; <rim>.",
+        "<rim>: <effusion>.",
+        "{Around the muscle|On the outside}, <rim>, so there is <effusion>.",
+    ),
 )
-LAST = ("", "", "{Speckle|Fine speckle} {fills|covers} the grey {fan|sector}.", "{The sector|The fan-shaped image} {opens downwards from the probe|is in shades of grey}.",
-        "{The loop|The clip} is gated {to the ECG|to one heart beat}.")
+LAST = (
+    "",
+    "",
+    "{Speckle|Fine speckle} {fills|covers} the grey {fan|sector}.",
+    "{The sector|The fan-shaped image} {opens downwards from the probe|is in shades of grey}.",
+    "{The loop|The clip} is gated {to the ECG|to one heart beat}.",
+)
 
 
 def parts(factors):
@@ -69,7 +104,8 @@ def describe(factors, rng):
 
 def title(factors, rng):
     """What an uploader would call the video."""
-    return vary("{Echo loop|Echocardiogram|Heart ultrasound case|TTE}: {<view>|<chamber>, <motion>|<motion>}{| - <effusion>}", rng, **parts(factors))
+    plan = "{Echo loop|Echocardiogram|Heart ultrasound case|TTE}: {<view>|<chamber>, <motion>|<motion>}{| - <effusion>}"
+    return vary(plan, rng, **parts(factors))
 
 
 def render(factors, rng, frames=9, size=64):
@@ -97,7 +133,7 @@ def heart_beat(dice, reduced, frames):
     """Contraction [N, T] of the left ventricle's half axes: 0 in end-diastole, about .55 at systole (reduced: about .04)."""
     phase = np.clip(draw.clock(frames) + dice.uniform(-0.03, 0.03)[:, None], 0, 1)
     strength = np.where(reduced > 0, dice.uniform(0.02, 0.06), dice.uniform(0.52, 0.58))
-    return strength[:, None] * np.sin(np.pi * phase)
+    return strength[:, None] * np.sin(np.pi * phase).clip(0) ** 0.75
 
 
 def tissue(x, y, beat):
@@ -111,7 +147,7 @@ def four_chamber(x, y, beat, big, fluid, width, atria):
     image, out = tissue(x, y, beat), 0.62 + 0.09 * big - 0.12 * beat
     draw.lay(image, draw.ellipse(x, y, 0.0, 0.04, out + fluid + 0.09, 0.88 + fluid), 0.85)
     draw.lay(image, draw.ellipse(x, y, 0.0, 0.04, out + fluid, 0.79 + fluid), 0.02)
-    draw.lay(image, draw.ellipse(x, y, 0.0, 0.04, out, 0.79), 0.52 + 0.25 * beat)
+    draw.lay(image, draw.ellipse(x, y, 0.0, 0.04, out, 0.79), 0.50 + 0.36 * beat)
     grow = atria * (1 + 0.30 * beat)
     draw.lay(image, draw.ellipse(x, y, -0.27, 0.56, 0.18 * grow, 0.19 * grow), 0.05)
     draw.lay(image, draw.ellipse(x, y, 0.24, 0.58, 0.18 * grow, 0.19 * grow), 0.05)
@@ -131,7 +167,7 @@ def short_axis(x, y, beat, big, fluid, width, turn):
     draw.lay(image, draw.ellipse(x, y, -0.03, 0.08, outer + fluid + 0.13, outer + fluid + 0.06), 0.02)
     draw.lay(image, draw.ellipse(x, y, -0.03, 0.08, outer + 0.13, outer + 0.06), 0.52)
     draw.lay(image, draw.ellipse(x, y, -0.26 - 0.05 * big + 0.10 * beat, 0.02, 0.34 + 0.05 * big, outer - 0.08), 0.05)
-    draw.lay(image, draw.disc(x, y, 0.07, 0.09, outer), 0.54 + 0.25 * beat)
+    draw.lay(image, draw.disc(x, y, 0.07, 0.09, outer), 0.52 + 0.36 * beat)
     draw.lay(image, draw.disc(x, y, 0.07, 0.09, inner), 0.03)
     for angle in (0.6, 2.4):
         where = angle + 1.5 * (turn - 1)
