@@ -49,7 +49,8 @@ def colourfulness(frame):
 def measures(frames):
     """All plain measures of frames uint8 [T, H, W, 3], medians over the frames."""
     greys = grey_of(np.asarray(frames))
-    columns = {"sharpness": [laplacian_variance(g) for g in greys], "noise": [noise_sigma(g) for g in greys], "light": [float(g.mean()) for g in greys],
+    columns = {"sharpness": [laplacian_variance(g) for g in greys], "noise": [noise_sigma(g) for g in greys],
+               "light": [float(g.mean()) for g in greys],
                "contrast": [float(np.subtract(*np.percentile(g, (95, 5)))) for g in greys],
                "colour": [colourfulness(frame) for frame in frames]}
     return {name: float(np.median(values)) for name, values in columns.items()}

@@ -1,0 +1,27 @@
+"""Small pictures that the curation tests share: textured shots that stand still, pan or zoom."""
+
+import cv2
+import numpy as np
+
+
+def shot(seed, frames=12, size=(240, 320), dx=0.0, dy=0.0, zoom=0.0, low=40, high=220):
+    """A textured shot uint8 [T, H, W, 3]; the picture moves by (dx, dy) pixels and grows by `zoom` a frame."""
+    rng = np.random.default_rng(seed)
+    h, w = size
+    fine = rng.uniform(0, 1, (h // 6, w // 6, 3)).astype(np.float32)
+    big = cv2.resize(fine, (2 * w, 2 * h), interpolation=cv2.INTER_CUBIC)
+    tint = rng.uniform(0.4, 1.0, 3)
+    big = np.clip(low + (high - low) * big * tint, 0, 255).astype(np.uint8)
+    out = []
+    for t in range(frames):
+        scale = (1 + zoom) ** t
+        matrix = np.float32([[scale, 0, w / 2 - scale * w + dx * t], [0, scale, h / 2 - scale * h + dy * t]])
+        out.append(cv2.warpAffine(big, matrix, (w, h), flags=cv2.INTER_LINEAR))
+    return np.stack(out)
+
+
+def disc_on_black(frames=5, size=(240, 320)):
+    """An endoscope's picture: a textured disc on black, nothing at the edges."""
+    mask = np.zeros(size, np.uint8)
+    cv2.circle(mask, (size[1] // 2, size[0] // 2), size[0] // 2 - 20, 1, -1)
+    return shot(3, frames, size) * mask[None, :, :, None]
