@@ -22,7 +22,8 @@ FILE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
 AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
 # where a forward sweep starts and stops, mm in MNI space. The template is mirror symmetric, so a sweep from ear to ear would look the
 # same in both directions: the sagittal sweep covers the left half only.
-SPAN = {"axial": (-44.0, 62.0), "coronal": (-90.0, 56.0), "sagittal": (-62.0, -2.0)}
+# Axial and coronal sweeps start in the broad part of the brain, so that the first and last slice differ at a glance.
+SPAN = {"axial": (-32.0, 65.0), "coronal": (-68.0, 61.0), "sagittal": (-62.0, -2.0)}
 CENTRE = (0.0, -18.0, 6.0)            # middle of the brain, mm
 FIELD = 190.0                         # mm shown from edge to edge at zoom 1
 HELD_OUT = {("coronal", "backward")}
@@ -32,7 +33,7 @@ ANATOMY = {
     "axial": (("cerebellum", -60, -14), ("brainstem", -60, -6), ("temporal lobes", -44, 6), ("hippocampi", -26, -4), ("insulae", -12, 18),
               ("basal ganglia", -8, 20), ("thalami", 0, 16), ("lateral ventricles", 2, 30), ("occipital lobes", -14, 32),
               ("corpus callosum", 4, 28), ("frontal lobes", -24, 76), ("parietal lobes", 22, 76), ("central sulci", 34, 70)),
-    "coronal": (("occipital lobes", -104, -66), ("cerebellum", -92, -38), ("parietal lobes", -84, -20), ("brainstem", -44, -14),
+    "coronal": (("occipital lobes", -104, -58), ("cerebellum", -92, -38), ("parietal lobes", -84, -20), ("brainstem", -44, -14),
                 ("lateral ventricles", -50, 30), ("hippocampi", -40, -8), ("thalami", -32, -4), ("corpus callosum", -42, 32),
                 ("temporal lobes", -66, 20), ("basal ganglia", -18, 22), ("insulae", -24, 24), ("frontal lobes", -24, 72)),
     "sagittal": (("temporal lobe", 26, 70), ("insula", 30, 44), ("putamen", 18, 32), ("hippocampus", 16, 36), ("lateral ventricle", 3, 28),
