@@ -10,6 +10,9 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# A lesson shows its own progress; the libraries' bars and notes about unused settings only get in the way.
+for _quiet in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
+    os.environ.setdefault(_quiet, "error")
 
 __version__ = "0.1.0"
 

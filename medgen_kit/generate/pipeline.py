@@ -7,13 +7,18 @@
 import json
 from pathlib import Path
 
+import diffusers
 import numpy as np
 import torch
+import transformers
 from diffusers import DiffusionPipeline
 from diffusers.pipelines.wan.pipeline_output import WanPipelineOutput
 
 from ..errors import KitError
 from .text import encode_prompts
+
+for _library in (diffusers, transformers):      # loading a few megabytes needs no progress bars
+    _library.utils.logging.disable_progress_bar()
 
 
 class MedGenTinyPipeline(DiffusionPipeline):
