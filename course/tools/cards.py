@@ -106,7 +106,7 @@ def describe_samples(clips):
             "splits": dict(Counter(clip.split for clip in clips)), "categories": dict(sorted(categories.items())),
             "synthetic": sum(bool(clip.extra.get("synthetic")) for clip in clips),
             "sizes": dict(Counter(f"{clip.resolution} pixels, {clip.fps:g} frames a second" for clip in clips).most_common(3)),
-            "seconds": [round(f(clip.duration for clip in clips), 2) for f in (min, max)],
+            "seconds": [round(f(clip.duration for clip in clips), 3) for f in (min, max)],
             "words": [round(count / len(clips)) for count in words]}
 
 
@@ -139,13 +139,14 @@ def paper_tables():
 
     files = [CARDS / "paper" / f"{name}.csv" for name in ("fig4_filter_funnel", "fig5_categories", "table1_datasets")]
     files.append(CARDS / "templates" / "paper_facts.csv")
-    return {path.stem: pd.read_csv(path).astype(object).where(lambda table: table.notna(), None).to_dict("records") for path in files}
+    tables = {path.stem: pd.read_csv(path, dtype={"removed": "Int64"}).astype(object) for path in files}
+    return {name: rows.where(rows.notna(), None).to_dict("records") for name, rows in tables.items()}
 
 
 def paper_fields(paper):
     """Fields of the MedVideoCap-55K card."""
     ours = next(row for row in paper["table1_datasets"] if row["dataset"] == "MedVideoCap-55K")
-    funnel = [{**row, "removed": None if row["removed"] is None else int(row["removed"])} for row in paper["fig4_filter_funnel"]]
+    funnel = paper["fig4_filter_funnel"]
     rows = [[row["stage"], "" if row["removed"] is None else f"{row['removed']:,}", f"{row['remaining']:,}",
              "" if row["removed"] is None else f"{100 * row['removed'] / (row['removed'] + row['remaining']):.1f} %"] for row in funnel]
     return {row["fact"]: row["value"] for row in paper["paper_facts"]} | {
@@ -171,7 +172,7 @@ def sample_fields(figures):
             "synthetic": f"{samples['synthetic']:,}", "samples_size": card_check.size_category(report["clips"]),
             "splits": ", ".join(f"{name} {samples['splits'].get(name, 0):,}" for name in ("train", "val", "test")),
             "formats": table(["Commonest formats", "Clips"], [[name, f"{count:,}"] for name, count in samples["sizes"].items()]),
-            "shortest": samples["seconds"][0], "longest": samples["seconds"][1], "brief_words": samples["words"][0],
+            "length": " to ".join(f"{seconds:g}" for seconds in sorted(set(samples["seconds"]))), "brief_words": samples["words"][0],
             "detailed_words": samples["words"][1], "modalities": ", ".join(modalities), "modality_count": len(modalities),
             "factor_table": table(["Factor", "Values", "Clips"], [row for rows in modalities.values() for row in rows]),
             "source_table": table(["Source", "Train", "Val", "Test", "Licence"], sources),

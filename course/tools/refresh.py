@@ -18,13 +18,14 @@ sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
 from course.tools.execute import execute                                  # noqa: E402
 from medgen_kit.clip import write_text                                    # noqa: E402
 from medgen_kit.errors import KitError                                    # noqa: E402
+from medgen_kit.pipeline import FLOW                                      # noqa: E402
 from medgen_kit.run import runs_root                                      # noqa: E402
 
 NOTEBOOKS, BUILD = ROOT / "notebooks", ROOT / "build" / "refresh"
 LIMIT_KB = 300
 CHECK = "# NBVAL_CHECK_OUTPUT"
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
-PROGRESS = re.compile(r"^(Making stage '[\w-]+' of run .*|  [a-z][\w-]*: another notebook is making this stage.*)\n?", re.M)
+PROGRESS = re.compile(rf"^(Making stage '[\w-]+' of run |  ({'|'.join(FLOW)}|report): ).*\n?", re.M)
 TEMPORARY = re.compile(r"(/private)?(/var/folders|/tmp)/[^\s'\"<>:,)]+")
 ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 

@@ -58,11 +58,11 @@ def encode(image, limit_kb=LIMIT_KB):
     if drawn and len(flat) <= limit:
         return "image/png", flat
     while True:
-        for quality in (88, 80, 72, 64, 56, 48):
+        for quality in (88, 80, 72, 64, 56, 48, 40, 34):
             data = jpeg(image, quality)
             if len(data) <= limit:
                 return "image/jpeg", data
-        image = image.resize((max(64, round(image.width * 0.85)), max(1, round(image.height * 0.85))), 1)
+        image = image.resize((max(64, round(image.width * 0.9)), max(1, round(image.height * 0.9))), 1)
         if image.width <= 64:
             return "image/jpeg", data
 

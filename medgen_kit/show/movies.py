@@ -14,15 +14,15 @@ from .strips import checked, enlarge, filmstrip
 SIDE = 224                       # pixels of the shorter side that small frames are enlarged to
 
 
-def player(source, alt, fps=8, caption="", limit_kb=LIMIT_KB):
-    """Show a clip: its filmstrip (9 frames), then a player with controls, silent, in a loop.
+def player(source, alt, fps=8, caption="", strip=9, limit_kb=LIMIT_KB):
+    """Show a clip: its filmstrip of `strip` frames, then a player with controls, silent, in a loop.
 
     source: a video file, a Clip, or frames uint8 [T, H, W, 3] shown at `fps` frames a second. Long files are thinned to at most
     96 frames at their real speed. The video inside the page weighs at most `limit_kb`.
     """
     frames, fps = load(source, fps)
-    picked = video.sample_indices(len(frames), min(9, len(frames)))
-    filmstrip(frames[picked], alt, labels=[f"{i / fps:.2f} s" for i in picked], limit_kb=limit_kb)
+    picked = video.sample_indices(len(frames), min(strip, len(frames)))
+    filmstrip(frames[picked], alt, labels=[f"{i / fps:.2f} s" for i in picked], columns=min(9, strip), limit_kb=limit_kb)
     data = base64.b64encode(encode(frames, fps, limit_kb)).decode()
     text = f"Video player: {alt}"
     width = max(SIDE, min(420, frames.shape[2]))

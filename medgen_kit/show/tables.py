@@ -6,6 +6,7 @@ import math
 from .bundle import CAPTION, is_notebook
 
 CELL = "padding:4px 10px; text-align:{}; vertical-align:top; border-bottom:1px solid #ddd"
+NARROW = "; white-space:nowrap"         # a short cell is not broken
 
 
 def table(rows, caption="", digits=3):
@@ -50,16 +51,22 @@ def text_lines(columns, body):
     """The table as aligned text."""
     grid = [columns, *[[text for text, _ in row] for row in body]]
     widths = [max(len(row[k]) for row in grid) for k in range(len(columns))]
-    right = [bool(body) and all(row[k][1] for row in body) for k in range(len(columns))]
-    return ["  ".join(text.rjust(w) if r else text.ljust(w) for text, w, r in zip(row, widths, right)).rstrip() for row in grid]
+    sides = numeric(columns, body)
+    return ["  ".join(text.rjust(w) if r else text.ljust(w) for text, w, r in zip(row, widths, sides)).rstrip() for row in grid]
+
+
+def numeric(columns, body):
+    """For each column, whether all that stands in it is numbers (they are set to the right)."""
+    return [bool(body) and all(row[k][1] or row[k][0] == "\u2013" for row in body) and any(row[k][1] for row in body)
+            for k in range(len(columns))]
 
 
 def page(columns, body, caption=""):
     """The table as HTML, header cells marked as such."""
-    head = "".join(f'<th scope="col" style="{CELL.format("left")}">{html.escape(c)}</th>' for c in columns)
-    rows = ""
+    rows, sides = "", ["right" if right else "left" for right in numeric(columns, body)]
     for row in body:
-        sides = [(text, "right" if number else "left") for text, number in row]
-        rows += "<tr>" + "".join(f'<td style="{CELL.format(side)}">{html.escape(text)}</td>' for text, side in sides) + "</tr>"
+        cells_of = [(html.escape(text), CELL.format(side) + (NARROW if len(text) <= 18 else "")) for (text, _), side in zip(row, sides)]
+        rows += "<tr>" + "".join(f'<td style="{look}">{text}</td>' for text, look in cells_of) + "</tr>"
+    head = "".join(f'<th scope="col" style="{CELL.format(side)}">{html.escape(c)}</th>' for c, side in zip(columns, sides))
     note = CAPTION.format(html.escape(caption)) if caption else ""
     return f'{note}<table style="border-collapse:collapse; font-size:14px"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from tiny import write
 
-from course.tools import pages
+from course.tools import pages, run_course as tool
 from course.tools.execute import Listener, NotebookFailed
-from course.tools.run_course import Line, run_course
 from medgen_kit.errors import KitError
 
+Line, run_course = tool.Line, tool.run_course
 ROOT = Path(__file__).resolve().parents[2]
 DRAW = """print("Making stage 'sources' of run 'x' (profile 'smoke') ...")
 print("  sources: 10 of 20")
@@ -33,6 +33,7 @@ print(profile, run_name)"""
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
     monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(tool, "package_hash", lambda: "the same code")
     return tmp_path / "runs"
 
 
@@ -133,3 +134,15 @@ def test_formulas_and_plotly_need_no_network(tmp_path):
     assert "<code>\\nosuchthing{x}</code>" in text
     drawn = pages.drawing({"data": [{"type": "bar", "y": [1, 2]}], "layout": {}}, 'two "bars"', "plot1")
     assert 'aria-label="two &quot;bars&quot;"' in drawn and "cdn" not in drawn.lower()
+
+
+def test_make_test_tells_every_verdict(monkeypatch, capfd):
+    from course.tools import run_tests
+
+    good, bad = [sys.executable, "-c", "import os; print(os.environ['MEDGEN_PROFILE'])"], [sys.executable, "-c", "raise SystemExit(3)"]
+    monkeypatch.setattr(run_tests, "steps", lambda: [("first", bad), ("second", good)])
+    assert run_tests.main() == 1
+    said = capfd.readouterr().out
+    assert "FAILED  first" in said and "passed  second" in said and "target on 2 quiet cores: 12 min; met" in said and "smoke" in said
+    monkeypatch.setattr(run_tests, "steps", lambda: [("second", good)])
+    assert run_tests.main() == 0
