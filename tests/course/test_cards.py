@@ -58,6 +58,7 @@ def test_numbers_of_the_run_and_of_the_paper_stand_in_the_cards(written):
                  "| `echo.view` | apical, short-axis | 7 |", "train 6, val 1, test 1 clips"):
         assert text in samples, text
     paper = (written[1] / "MedVideoCap-55K.md").read_text(encoding="utf-8")
+    assert "aesthetic removes 16,302 and leaves 71,042" in paper and "A clip lasts 1.125 s." in samples
     for text in ("55,803 short medical videos", "| aesthetic | 16,302 | 71,042 | 18.7 % |", "| medical teaching | 55.93 % |",
                  "research only"):
         assert text in paper, text
