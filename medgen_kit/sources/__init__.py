@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import KitError
 
 _NAMES = {"from_dicom": "dicom", "from_dicom_series": "dicom", "from_nifti": "nifti", "Picture": "picture", "window": "picture",
-          "WINDOWS": "picture", "medvideocap": "medvideocap", "fetch_video": "medvideocap", "COLUMNS": "medvideocap"}
-_MODULES = ("simulate", "brain", "dicom", "nifti", "real", "medvideocap", "samples", "raw", "picture")
+          "WINDOWS": "picture", "medvideocap": "hub", "fetch_video": "hub", "COLUMNS": "hub"}
+_MODULES = ("simulate", "brain", "dicom", "nifti", "real", "hub", "samples", "raw", "picture")
 
 
 def __getattr__(name):

@@ -137,7 +137,7 @@ def _real(one, work):
 
 
 def _medvideocap(work):
-    from .medvideocap import medvideocap_clips
+    from .hub import medvideocap_clips
 
     clips, problems = medvideocap_clips(work.out, work.profile.data.clips, say=work.say)
     for problem in problems[:5]:

@@ -20,7 +20,7 @@ SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "
 
 # our name of a column -> spellings that are accepted for it (capitals, spaces, dots, dashes and underscores do not matter)
 COLUMNS = {
-    "video_name": ("video_name", "file_name", "video", "video_path", "video_file", "path", "clip", "clip_name", "clip_path", "video_id",
+    "video_name": ("video_name", "file_name", "video", "video_path", "video_file", "path", "clip", "clip_name", "clip_path", "clip_id", "video_id",
                    "name", "id"),
     "brief_caption": ("brief_caption", "short_caption", "caption_brief", "caption_short", "brief", "summary", "prompt"),
     "detailed_caption": ("detailed_caption", "long_caption", "caption_detailed", "caption_long", "detailed", "dense_caption", "caption",
@@ -56,7 +56,7 @@ def medvideocap(split="train", streaming=True, limit=None, repo=REPO, root=None,
         open_repository.cache_clear()
     repository = open_repository(repo, None if root is None else str(root), token)
     heard = [] if problems is None else problems
-    tables = _tables(repository)
+    tables = _tables(repository, heard)
     rows = itertools.islice(_records(repository, tables, split, heard, warn=problems is None), limit)
     return rows if streaming else list(rows)
 
@@ -119,18 +119,20 @@ def _plain(name):
     return re.sub(r"[^a-z0-9]", "", str(name).lower())
 
 
-def _tables(repository):
+def _tables(repository, problems):
     """{table: column map} of the tables that hold clips. KitError that lists found and accepted names when there is none."""
     tables, seen = {}, []
     for table in repository.tables:
-        found = {str(key): None for _, row in itertools.islice(repository.rows(table, []), 20) for key in row}
-        if not found:
-            continue
+        rows = [row for _, row in itertools.islice(repository.rows(table, heard := []), 20)]
+        found = list({str(key): None for row in rows for key in row})
         named = columns(found)
         if "video_name" in named and any(c in named for c in CAPTIONS):
             tables[table] = named
-        else:
-            seen.append(f"{table}: {', '.join(list(found)[:12])}")
+        elif found:
+            seen.append(f"{table}: {', '.join(found[:12])}")
+        problems += heard if not rows else []
+        if len(rows) > 1 and table not in tables:
+            problems.append(f"{table} is left out: no columns for a video and its caption among {', '.join(found[:12])}.")
     if not tables:
         wanted = "; ".join(f"{ours} as {' or '.join(COLUMNS[ours])}" for ours in ("video_name", *CAPTIONS))
         raise KitError(f"no table of {repository} has a column for the video and one for its caption. "
