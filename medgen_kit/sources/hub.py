@@ -20,8 +20,8 @@ SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "
 
 # our name of a column -> spellings that are accepted for it (capitals, spaces, dots, dashes and underscores do not matter)
 COLUMNS = {
-    "video_name": ("video_name", "file_name", "video", "video_path", "video_file", "path", "clip", "clip_name", "clip_path", "clip_id", "video_id",
-                   "name", "id"),
+    "video_name": ("video_name", "file_name", "video", "video_path", "video_file", "path", "clip", "clip_name", "clip_path", "clip_id",
+                   "video_id", "name", "id"),
     "brief_caption": ("brief_caption", "short_caption", "caption_brief", "caption_short", "brief", "summary", "prompt"),
     "detailed_caption": ("detailed_caption", "long_caption", "caption_detailed", "caption_long", "detailed", "dense_caption", "caption",
                          "description", "text"),
@@ -123,7 +123,8 @@ def _tables(repository, problems):
     """{table: column map} of the tables that hold clips. KitError that lists found and accepted names when there is none."""
     tables, seen = {}, []
     for table in repository.tables:
-        rows = [row for _, row in itertools.islice(repository.rows(table, heard := []), 20)]
+        heard = []
+        rows = [row for _, row in itertools.islice(repository.rows(table, heard), 20)]
         found = list({str(key): None for row in rows for key in row})
         named = columns(found)
         if "video_name" in named and any(c in named for c in CAPTIONS):
