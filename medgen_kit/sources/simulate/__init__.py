@@ -42,7 +42,8 @@ def split_factors(flat):
     """(module, un-prefixed factors) of a flat dict. KitError names the nearest modality, factor or value when one is unknown."""
     name = flat.get("modality")
     if name not in SIMULATORS:
-        raise KitError(f"there is no simulated modality '{name}'. Did you mean '{nearest(name, SIMULATORS)}'? Modalities: {', '.join(SIMULATORS)}.")
+        raise KitError(f"there is no simulated modality '{name}'. Did you mean '{nearest(name, SIMULATORS)}'? "
+                       f"Modalities: {', '.join(SIMULATORS)}.")
     module, factors = SIMULATORS[name], {}
     for key, value in flat.items():
         if key == "modality":

@@ -12,8 +12,8 @@ from .wording import paragraph, vary
 
 NAME = "ctmr"
 CATEGORY = "medical imaging"
-FACTORS = {"region": ("chest CT", "abdominal CT", "brain MRI"), "direction": ("head to feet", "feet to head"), "lesion": ("none", "left", "right"),
-           "contrast": ("none", "enhanced")}
+FACTORS = {"region": ("chest CT", "abdominal CT", "brain MRI"), "direction": ("head to feet", "feet to head"),
+           "lesion": ("none", "left", "right"), "contrast": ("none", "enhanced")}
 MOTION = ("direction",)
 
 WORDS = {
@@ -222,7 +222,8 @@ def abdomen(x, y, place, lit, spread, rough, spot):
     for s in (-1, 1):
         draw.lay(image, draw.ellipse(x, y, s * 0.40, 0.28, 0.16 * kidney, 0.21 * kidney, s * 0.4), 0.54 + 0.46 * lit)
     bowel = draw.ramp(place, 0.45, 0.80)
-    loops = ((-0.42, -0.22, 0.15), (-0.10, -0.34, 0.14), (0.26, -0.28, 0.16), (0.50, -0.06, 0.14), (-0.20, -0.06, 0.13), (0.14, -0.02, 0.13))
+    loops = ((-0.42, -0.22, 0.15), (-0.10, -0.34, 0.14), (0.26, -0.28, 0.16),
+             (0.50, -0.06, 0.14), (-0.20, -0.06, 0.13), (0.14, -0.02, 0.13))
     for cx, cy, r in loops:
         draw.lay(image, draw.disc(x, y, cx * spread[:, 2], cy * spread[:, 1], r * bowel), 0.60)
         draw.lay(image, draw.disc(x, y, cx * spread[:, 2], (cy - 0.03) * spread[:, 1], 0.60 * r * bowel), 0.03)

@@ -1,7 +1,8 @@
 """Drawing for the simulators: a coordinate grid, soft shapes, smooth texture, and random numbers with one stream per clip.
 
 All shapes are masks float32 [N, T, S, S] in 0..1 (N clips, T frames, S pixels a side; an axis may be 1). Coordinates run from -1
-(left, top) to 1 (right, bottom) and are independent of S. Numbers handed in are scalars, [N] (one per clip) or [N, T] (one per clip and frame).
+(left, top) to 1 (right, bottom) and are independent of S. Numbers handed in are scalars, [N] (one per clip) or [N, T] (one per clip
+and frame).
 """
 
 import numpy as np

@@ -164,13 +164,14 @@ def bump(place, beats, shift, width):
 def ecg_wave(place, beats, raised, level):
     """Height of the ECG [N, P], R peak about 1: P wave, QRS complex, ST segment (a broad dome when elevated), T wave."""
     dome = bump(place, beats, 0.066, 0.026)
-    wave = 0.10 * bump(place, beats, -0.05, 0.012) + bump(place, beats, 0.0, 0.010) - 0.24 * bump(place, beats, 0.024, 0.010) * (1 - raised[:, None])
+    wave = 0.10 * bump(place, beats, -0.05, 0.012) + bump(place, beats, 0.0, 0.010)
+    wave -= 0.24 * bump(place, beats, 0.024, 0.010) * (1 - raised[:, None])
     return level[:, None] * (wave + np.where(raised[:, None] > 0, 0.72 * dome, 0.20 * bump(place, beats, 0.085, 0.017)))
 
 
 def trace(x, y, size, wave, baseline, height, half):
     """Mask of the curve y = baseline - height * wave(place), `half` thick on either side, unbroken on steep flanks."""
-    fine = (x[:, 0, 0, :, None] + (np.arange(5, dtype=np.float32) / 2 - 1) / size - LEFT) / WIDTH
+    fine = (x[:, 0, 0, :, None] + np.linspace(-1, 1, 5, dtype=np.float32) * max(1 / size, 0.025) - LEFT) / WIDTH
     heights = baseline - height * wave(fine.reshape(len(fine), -1)).reshape(fine.shape)
     top, bottom = heights.min(-1)[:, None, None, :], heights.max(-1)[:, None, None, :]
     mask = draw.soft(np.maximum(top - y, y - bottom) - draw.px(half), size)
@@ -214,9 +215,9 @@ def blink(head, beats):
 def numbers(dice, image, x, y, fast, alarm, lit, second):
     """Right-hand column: heart symbol that blinks with the beats, heart rate (0 in asystole), oxygen saturation if there is a pleth."""
     green, red, cyan = (0.35, 1.0, 0.45), (1.0, 0.9, 0.2), (0.35, 0.85, 1.0)
-    for mask in (draw.disc(x, y, 0.645, -0.72, 0.095), draw.disc(x, y, 0.795, -0.72, 0.095),
-                 draw.polygon(x, y, [(0.56, -0.68), (0.88, -0.68), (0.72, -0.46)])):
-        draw.paint(image, mask * (0.22 + 0.78 * draw.px(lit)), (1.0, 0.25, 0.30))
+    heart = np.maximum(draw.disc(x, y, 0.645, -0.72, 0.095), draw.disc(x, y, 0.795, -0.72, 0.095))
+    heart = np.maximum(heart, draw.polygon(x, y, [(0.56, -0.68), (0.88, -0.68), (0.72, -0.46)]))
+    draw.paint(image, heart * (0.22 + 0.78 * draw.px(lit)), (1.0, 0.25, 0.30))
     live = 1 - draw.px(alarm)
     tens, ones = 3 + dice.uniform(0, 1.99).astype(int), dice.uniform(0, 9.99).astype(int)
     rate = digits(x, y, np.where(fast > 0, 1, -1), 0.53, -0.22) + digits(x, y, tens, 0.70, -0.22) + digits(x, y, ones, 0.87, -0.22)
@@ -229,7 +230,8 @@ def numbers(dice, image, x, y, fast, alarm, lit, second):
 def digits(x, y, number, cx, cy, scale=1.0):
     """Mask of a seven-segment digit per clip (`number` [N] of ints, -1 for none) centred at (cx, cy)."""
     w, h, r = 0.055 * scale, 0.115 * scale, 0.026 * scale
-    ends = {"a": (-w, -h, w, -h), "b": (w, -h, w, 0), "c": (w, 0, w, h), "d": (-w, h, w, h), "e": (-w, 0, -w, h), "f": (-w, -h, -w, 0), "g": (-w, 0, w, 0)}
+    ends = {"a": (-w, -h, w, -h), "b": (w, -h, w, 0), "c": (w, 0, w, h), "d": (-w, h, w, h),
+            "e": (-w, 0, -w, h), "f": (-w, -h, -w, 0), "g": (-w, 0, w, 0)}
     mask = np.float32(0)
     for name, (x0, y0, x1, y1) in ends.items():
         on = np.array([name in SEGMENTS.get(str(n), "") for n in number], np.float32)

@@ -7,8 +7,8 @@ from .wording import paragraph, vary
 
 NAME = "echo"
 CATEGORY = "medical imaging"
-FACTORS = {"view": ("apical four-chamber", "parasternal short-axis"), "wall_motion": ("normal", "reduced"), "chamber": ("normal", "dilated"),
-           "effusion": ("none", "pericardial effusion")}
+FACTORS = {"view": ("apical four-chamber", "parasternal short-axis"), "wall_motion": ("normal", "reduced"),
+           "chamber": ("normal", "dilated"), "effusion": ("none", "pericardial effusion")}
 MOTION = ("wall_motion",)
 
 WORDS = {
