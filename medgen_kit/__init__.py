@@ -25,7 +25,7 @@ _NAMES = {
     "Work": ("run", "Work"),
     "need": ("pipeline", "need"),
     "stamp": ("machine", "stamp"),
-    "machine": ("machine", "facts"),
+    "facts": ("machine", "facts"),
     "Clip": ("clip", "Clip"),
     "CATEGORIES": ("clip", "CATEGORIES"),
     "read_folder": ("clip", "read_folder"),

@@ -25,14 +25,15 @@ class Stage:
 FLOW = {
     "taste": Stage("generate.taste:build", (), ("taste",)),
     "sources": Stage("sources.samples:build", (), ("data",)),
-    "curate": Stage("curate.stage:build", (), ("curate",)),
+    "raw": Stage("sources.raw:build", (), ("data", "curate")),
+    "curate": Stage("curate.stage:build", ("raw",), ("data", "curate")),
     "caption": Stage("caption.stage:build", ("sources", "curate"), ("caption",)),
     "align": Stage("align.stage:build", ("caption",), ("align", "generate")),
     "generate": Stage("generate.stage:build", ("caption", "align"), ("generate",)),
     "ablate": Stage("generate.ablate:build", ("caption", "align"), ("generate", "ablate")),
     "sample": Stage("generate.sample:build", ("caption", "generate"), ("sample",)),
     "evaluate": Stage("evaluate.stage:build", ("caption", "sample"), ("evaluate",)),
-    "augment": Stage("evaluate.augment:build", ("caption", "generate"), ("augment",)),
+    "augment": Stage("evaluate.augment:build", ("caption", "generate"), ("augment", "sample")),
 }
 
 

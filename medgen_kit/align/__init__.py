@@ -9,5 +9,5 @@ from .train import embed, fit, one_clip_each, retrieval, words
 
 transformers.utils.logging.disable_progress_bar()       # the towers load in a blink
 
-__all__ = ["ClipData", "ConceptSet", "VideoTextModel", "concept_loss", "embed", "fit", "info_nce", "load_frames", "one_clip_each", "recall_at",
-           "retrieval", "text_tower", "train_tokenizer", "video_tower", "words"]
+__all__ = ["ClipData", "ConceptSet", "VideoTextModel", "concept_loss", "embed", "fit", "info_nce", "load_frames", "one_clip_each",
+           "recall_at", "retrieval", "text_tower", "train_tokenizer", "video_tower", "words"]
