@@ -58,7 +58,7 @@ def encode(image, limit_kb=LIMIT_KB):
     if drawn and len(flat) <= limit:
         return "image/png", flat
     while True:
-        for quality in (88, 80, 72, 64, 56, 48, 40, 34):
+        for quality in (88, 80, 72, 64, 56, 48, 42):
             data = jpeg(image, quality)
             if len(data) <= limit:
                 return "image/jpeg", data
@@ -75,7 +75,13 @@ def png(image):
 
 
 def jpeg(image, quality):
-    """JPEG bytes of a Pillow image, colour at full resolution (small coloured text stays readable)."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, subsampling=0)
-    return buffer.getvalue()
+    """JPEG bytes of a Pillow image; colour at full resolution where the quality is good (small coloured text stays readable)."""
+    options = {"quality": quality, "subsampling": 0 if quality > 60 else 2}
+    for smaller in ({"optimize": True, "progressive": True}, {}):       # Pillow cannot optimise what is nearly noise
+        buffer = io.BytesIO()
+        try:
+            image.save(buffer, "JPEG", **options, **smaller)
+            return buffer.getvalue()
+        except OSError:
+            continue
+    raise KitError("the picture could not be encoded as JPEG; make it smaller.")

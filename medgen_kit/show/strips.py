@@ -20,7 +20,7 @@ def filmstrip(frames, alt, caption="", labels=None, columns=9, fps=8, limit_kb=L
     send_image(filmstrip_image(frames, labels, columns, fps), alt, caption, limit_kb)
 
 
-def sheet(clips, titles, alt, caption="", frames=5, columns=2, marks=None, limit_kb=LIMIT_KB):
+def sheet(clips, titles, alt, caption="", frames=5, columns=2, marks=None, limit_kb=75):
     """Show a set of clips, uint8 [N, T, H, W, 3] (or a list of [T, H, W, 3]), each as `frames` frames under its title.
 
     marks: one text a clip, "" for none, "right" or "wrong: ..." (a tick or a cross is added).

@@ -15,7 +15,8 @@ def dirty():
     new = nbformat.v4.new_output
     widget = new("display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider()"})
     picture = new("display_data", data={"image/png": "AAAA", "text/plain": "a line"}, metadata={"image/png": {"alt": "a line"}, "old": 1})
-    words = [new("stream", name="stdout", text="Making stage 'taste' of run 'cpu' (profile 'cpu') ...\n  taste: step 1 of 9, 3 s left\nfive\n"),
+    words = [new("stream", name="stdout",
+                 text="Making stage 'taste' of run 'cpu' (profile 'cpu') ...\n  taste: step 1 of 9, 3 s left\nfive\n"),
              new("stream", name="stderr", text="a warning"),
              new("stream", name="stdout", text=f"at {tool.ROOT}/notebooks and /tmp/abc123/x.mp4 <f at 0x7f0011223344>\n")]
     nb.cells = [nbformat.v4.new_code_cell("p = 1", metadata={"tags": ["parameters"], "papermill": {"d": 1}}, execution_count=1),
