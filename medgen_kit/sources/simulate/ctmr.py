@@ -100,7 +100,7 @@ MIDDLE = (
         "{As to findings, there is|The finding is} <lesion>: <lesionlook>.",
     ),
     (
-        "{The scan was made|It was acquired} {with these settings: <contrast>|<contrast>}; <contrastlook>.",
+        "{The scan was made as follows|Acquisition}: <contrast>; <contrastlook>.",
         "{Technique|Protocol}: <contrast>, so <contrastlook>.",
     ),
 )
@@ -119,8 +119,8 @@ def parts(factors):
 
 
 def article(text):
-    """'a MRI' is said 'an MRI'."""
-    return re.sub(r"\ba (?=MR)", "an ", text)
+    """'a MRI' is said 'an MRI', and so is 'an abdominal CT'."""
+    return re.sub(r"\b([Aa]) (?=MR|abdominal)", r"\1n ", text)
 
 
 def describe(factors, rng):

@@ -83,7 +83,7 @@ FIRST = (
 MIDDLE = (
     (
         "{The recording begins with|One sees|At first there is} <rate>: <spacing>.",
-        "<spacing> {point to|indicate|are the sign of} <rate>.",
+        "<spacing>: {this is|the sign of|a picture of} <rate>.",
     ),
     (
         "{The course|The event} is <event>: <effect>.",
@@ -92,7 +92,7 @@ MIDDLE = (
     ),
     (
         "<stlook>{:|,} <st>.",
-        "{The finding is|Note the} <st>. <stlook>.",
+        "{Finding|To note|Reading}: <st>. <stlook>.",
     ),
     (
         "<plethlook>: <pleth>.",

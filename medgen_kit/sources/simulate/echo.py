@@ -27,7 +27,7 @@ WORDS = {
     },
     "motion": {
         "normal": "{normal wall motion|vigorous contraction|brisk systolic contraction|normal contraction}",
-        "reduced": "{reduced wall motion|hypokinetic walls|severely reduced contraction|hypokinesia of the walls}",
+        "reduced": "{reduced wall motion|hypokinetic wall motion|severely reduced contraction|hypokinesia of the walls}",
     },
     "effect": {
         "normal": "{the cavity becomes much smaller in systole and opens again in diastole|"
