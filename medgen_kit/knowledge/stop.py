@@ -27,8 +27,8 @@ headrest jewelry baffle staining shaking peeling limping sweating sessile pedunc
 # said so often in their medical sense that they stay
 KEEP = frozenset(map(phrase, (
     "mouth", "nose", "neck", "shoulder", "lip", "hand", "head", "finger", "thumb", "toe", "heel", "cell", "nucleus", "fever", "cough",
-    "nausea", "rash", "mass", "wound", "swelling", "soft tissue", "B mode", "M mode", "normal wall motion", "external capsule", "internal capsule",
-    "floor of mouth", "tissue section", "body fluid")))
+    "nausea", "rash", "mass", "wound", "swelling", "soft tissue", "B mode", "M mode", "normal wall motion",
+    "external capsule", "internal capsule", "floor of mouth", "tissue section", "body fluid")))
 # "left breast" is breast with a side; "left atrium" is a chamber of its own
 PAIRED = frozenset(map(phrase, (
     "breast", "breast structure", "pleura", "eye", "femoral artery", "inguinal region", "lumbar region", "seminal vesicle")))
@@ -40,4 +40,6 @@ def is_plain(words):
         return False
     if words[0] in ("left", "right", "both") and words[1:] in PAIRED:
         return True
-    return all(word in STOP or word.isdigit() or len(word) == 1 for word in words) or (len(words) == 1 and len(words[0]) < 3)
+    if len(words) == 1 and len(words[0]) < 3:
+        return True
+    return all(word in STOP or word.isdigit() or len(word) == 1 for word in words)
