@@ -13,9 +13,9 @@ from ..clip import write_text
 from ..errors import KitError
 from ..machine import use_threads
 
-TASKS = {"heart: wall motion": "echo.wall_motion", "endoscopy: polyp": "endoscopy.polyp", "CT and MR: lesion": "ctmr.lesion"}
+TASKS = {"heart: dilated chamber": "echo.chamber", "endoscopy: polyp": "endoscopy.polyp", "CT and MR: lesion": "ctmr.lesion"}
 ARMS = ("real only", "real + classical", "real + generated", "real + more real")
-SIZES = {"real": 24, "extra": 48, "test": 180, "steps": 90}
+SIZES = {"real": 12, "extra": 36, "test": 180, "steps": 75}
 
 
 def build(work):
@@ -87,24 +87,30 @@ def truth(factors, factor, classes):
 
 
 def network(classes, width=12):
-    """A small CNN: each frame with its change is read by two convolutions, then a layer over time; logits [N, classes]."""
-    import torch
+    """A small CNN: each frame with its change [N, 9, 6, 32, 32] is read by two convolutions, then a layer over time."""
     from torch import nn
 
     class Classifier(nn.Module):
         def __init__(self):
             super().__init__()
-            self.frame = nn.Sequential(nn.Conv2d(6, width, 5, 4, 2), nn.ReLU(), nn.Conv2d(width, 2 * width, 3, 2, 1), nn.ReLU())
+            self.frame = nn.Sequential(nn.Conv2d(6, width, 4, 4), nn.ReLU(), nn.Conv2d(width, 2 * width, 3, 2, 1), nn.ReLU())
             self.time = nn.Sequential(nn.Flatten(), nn.Linear(9 * 2 * width * 16, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, classes))
 
         def forward(self, x):
-            change = torch.cat([torch.zeros_like(x[:, :1]), x[:, 1:] - x[:, :-1]], 1)
-            return self.time(self.frame(torch.cat([x, 3 * change], 2).flatten(0, 1)).unflatten(0, x.shape[:2]))
+            return self.time(self.frame(x.flatten(0, 1)).unflatten(0, x.shape[:2]))
 
     return Classifier()
 
 
-def classify(frames, labels, test, classes, steps, seed, rough=False, batch=24):
+def with_change(pictures):
+    """[N, T, 3, H, W] -> [N, T, 6, H, W]: each frame beside its change since the frame before."""
+    import torch
+
+    change = torch.cat([torch.zeros_like(pictures[:, :1]), pictures[:, 1:] - pictures[:, :-1]], 1)
+    return torch.cat([pictures, 3 * change], 2)
+
+
+def classify(frames, labels, test, classes, steps, seed, rough=False, batch=16):
     """Train on clips uint8 [N, 9, 32, 32, 3] with labels [N]; predicted classes [M] of the test clips. rough: classical augmentation."""
     import torch
     from torch.nn import functional as F
@@ -112,16 +118,16 @@ def classify(frames, labels, test, classes, steps, seed, rough=False, batch=24):
     from .scorer import to_pictures
     torch.manual_seed(seed)
     rng, pictures, labels = np.random.default_rng(seed), to_pictures(frames), torch.as_tensor(labels)
-    model = network(classes).train()
+    model, ready = network(classes).train(), with_change(pictures)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
     for _ in range(steps):
         chosen = torch.as_tensor(rng.integers(0, len(frames), batch))
-        loss = F.cross_entropy(model(vary(pictures[chosen], rng) if rough else pictures[chosen]), labels[chosen])
+        loss = F.cross_entropy(model(with_change(vary(pictures[chosen], rng)) if rough else ready[chosen]), labels[chosen])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     with torch.no_grad():
-        return model.eval()(to_pictures(test)).argmax(1).numpy()
+        return model.eval()(with_change(to_pictures(test))).argmax(1).numpy()
 
 
 def vary(pictures, rng):
