@@ -16,7 +16,7 @@ from .picture import square
 
 LICENCE = "pydicom test data (MIT-licensed package; its README knows of no restriction on these files)"
 ECHO = "examples_ybr_color.dcm"
-ECHO_CROP = (18, 222, 72, 276)        # top, bottom, left, right: the sector without the machine's lettering
+ECHO_CROP = (24, 222, 75, 273)        # top, bottom, left, right: the sector without the machine's lettering and marker
 # first frame and step of nine frames each; the file has 30 frames at 30 a second
 ECHO_CUTS = ((0, 1), (7, 1), (14, 1), (21, 1), (0, 2), (4, 2), (8, 2), (13, 2), (0, 3), (5, 3))
 ECHO_PHRASES = (
