@@ -27,11 +27,11 @@ def wanted(name, shot):
 def score(rows, truth, rules=None):
     """[{"rule", "fired", "right", "planted", "precision", "recall"}] over all rows for which a rule was measured.
 
-    A rule is asked about every row it measured, whether or not an earlier rule had removed it. precision: right / fired, recall: right /
-    planted; None where nothing fired or nothing was planted.
+    A rule is asked about every row it measured, whether or not an earlier rule had removed it; rows of a single sample lie in a transition,
+    belong to no shot and are left out. precision: right / fired, recall: right / planted; None where nothing fired or was planted.
     """
     rules, table = rules or Rules(), []
-    known = [(row, shot_of(row, truth.get(row["upload"], {}).get("shots", []))) for row in rows]
+    known = [(row, shot_of(row, truth.get(row["upload"], {}).get("shots", []))) for row in rows if row.get("steps", 1)]
     for name in ("not medical", *MEANS):
         asked = [(breaks(row, name, rules), wanted(name, shot)) for row, shot in known if shot and breaks(row, name, rules) is not None]
         fired, planted = sum(a for a, _ in asked), sum(b for _, b in asked)
@@ -56,6 +56,22 @@ def cuts_found(found, shots, slack=1):
             hits += bool(near)
         result[join] = (hits, len(starts))
     return result | {"false": len(set(found) - used)}
+
+
+def joins(notes, truth):
+    """[{"join", "planted", "detector", "whole rule"}]: joins that PySceneDetect found, and that the whole rule found (C, S and detector).
+
+    notes: the timelines of the uploads (`cuts`, `rows`). The detector may be one frame off, the rule two (it sees samples).
+    """
+    table = {join: {"join": join, "planted": 0, "detector": 0, "whole rule": 0} for join in ("cut", "fade")}
+    for note in notes:
+        shots, starts = truth[note["file"]]["shots"], [row["first"] for row in note["rows"][1:]]
+        for who, found in (("detector", cuts_found(note["cuts"], shots)), ("whole rule", cuts_found(note["cuts"] + starts, shots, 2))):
+            for join in table:
+                table[join][who] += found[join][0]
+        for join in table:
+            table[join]["planted"] += found[join][1]
+    return list(table.values())
 
 
 def purity(kept, truth):

@@ -15,7 +15,7 @@ CLIP_MEAN, CLIP_SD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.2613025
 class ColourBackend:
     """Colour and texture by hand. Frames are looked at with 96x128 pixels."""
 
-    name, size, tau = "colour", (96, 128), 0.93
+    name, size, tau = "colour", (96, 128), 0.90
 
     def embed(self, frames):
         """Unit vectors [N, D] for S: square roots of a colour histogram and of coarse brightness maps.

@@ -42,7 +42,7 @@ def is_bar(grey, side, distance):
     """True when everything outside the line is black and most of the line's inside is not."""
     turned = {"top": grey, "bottom": grey[::-1], "left": grey.T, "right": grey.T[::-1]}[side]
     outside, inside = turned[:max(1, distance - 2)], turned[distance + 2:distance + 6]
-    return bool(np.percentile(outside, 98) <= BLACK and (inside.max(axis=0) > BLACK).mean() >= 0.6)
+    return bool(np.percentile(outside, 98) <= BLACK and (inside.max(axis=0) > BLACK).mean() >= 0.75)
 
 
 def persistent(distances, slack=3):

@@ -10,17 +10,17 @@ import numpy as np
 
 from ..errors import KitError
 
-LUMA_HEIGHT = 240          # sharpness depends on size, so every frame is measured at this height
-SHARP = 7.0                # Laplacian variance at which the technical stand-in is 0
+LUMA_HEIGHT, SHARP_HEIGHT = 240, 120     # every frame is measured at these heights: sharpness depends on size, and grain is not sharpness
+SHARP = 9.0                              # Laplacian variance at which the technical stand-in is 0
 
 
-def grey_of(frames):
-    """Luma float32 [T, h, w] at LUMA_HEIGHT, values 0 to 255."""
+def grey_of(frames, height=LUMA_HEIGHT):
+    """Luma float32 [T, height, w], values 0 to 255."""
     import cv2
 
     from .. import video
-    width = max(2, round(LUMA_HEIGHT * frames.shape[2] / frames.shape[1]))
-    return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in video.resize(frames, (LUMA_HEIGHT, width))]).astype(np.float32)
+    width = max(2, round(height * frames.shape[2] / frames.shape[1]))
+    return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in video.resize(frames, (height, width))]).astype(np.float32)
 
 
 def laplacian_variance(grey):
@@ -48,10 +48,10 @@ def colourfulness(frame):
 
 def measures(frames):
     """All plain measures of frames uint8 [T, H, W, 3], medians over the frames."""
-    greys = grey_of(np.asarray(frames))
-    columns = {"sharpness": [laplacian_variance(g) for g in greys], "noise": [noise_sigma(g) for g in greys],
+    greys, small = grey_of(np.asarray(frames)), grey_of(np.asarray(frames), SHARP_HEIGHT)
+    columns = {"sharpness": [laplacian_variance(g) for g in small], "noise": [noise_sigma(g) for g in greys],
                "light": [float(g.mean()) for g in greys],
-               "contrast": [float(np.subtract(*np.percentile(g, (95, 5)))) for g in greys],
+               "contrast": [float(np.subtract(*np.percentile(g, (99, 1)))) for g in greys],
                "colour": [colourfulness(frame) for frame in frames]}
     return {name: float(np.median(values)) for name, values in columns.items()}
 
@@ -59,7 +59,7 @@ def measures(frames):
 def technical_standin(m):
     """Stand-in for DOVER's technical score, -1 to 1, from `measures`: the worst of softness, noise and darkness decides.
 
-    0 lies at a Laplacian variance of SHARP: on our own drawings every sharp shot had at least 11 and every blurred one at most 6. The
+    0 lies at a Laplacian variance of SHARP: on our own drawings every sharp shot had at least 14 and every blurred one at most 8. The
     Laplacian also depends on what is shown, so on other footage this limit must be set anew.
     """
     return float(np.tanh(min(np.log(max(m["sharpness"], 1e-6) / SHARP), (14 - m["noise"]) / 5, (m["light"] - 10) / 5)))

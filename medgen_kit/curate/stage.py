@@ -169,16 +169,9 @@ def finish(out, notes, truth, rules):
 
 def agreement(rows, kept, notes, truth, rules):
     """Figures against the truth: precision and recall by rule, joins found by cut detector and by S, clean share of what was kept."""
-    cuts = {"cut": [0, 0], "fade": [0, 0], "false": 0}
-    for note in notes:
-        if not note["reason"]:
-            found = agree.cuts_found(note["cuts"], truth[note["file"]]["shots"])
-            for join in ("cut", "fade"):
-                cuts[join] = [a + b for a, b in zip(cuts[join], found[join])]
-            cuts["false"] += found["false"]
-    clean, total = agree.purity(kept, truth)
+    good = [note for note in notes if not note["reason"]]
     return {"rules": {row["rule"]: {k: row[k] for k in ("fired", "right", "planted")} for row in agree.score(rows, truth, rules)},
-            "cuts": cuts, "clean": clean}
+            "joins": agree.joins(good, truth), "clean": agree.purity(kept, truth)[0]}
 
 
 def record(out, row, truth):

@@ -11,7 +11,7 @@ LONG, USUAL = 14, 6          # the reader may join words; a token of more than 1
 
 
 @functools.cache
-def reader(side=320):
+def reader(side=288):
     """The RapidOCR reader, one thread; text is looked for at `side` pixels and read at full size."""
     from rapidocr import RapidOCR
 

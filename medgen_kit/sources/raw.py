@@ -25,8 +25,8 @@ MEDICAL, FADE = "medical", HOLD
 SCRIPTS = (
     ("normal", (("title card", (), ""), (MEDICAL, (), ""), ("talking head", (), ""), (MEDICAL, ("subtitles",), ""),
                 (MEDICAL, ("blur",), ""), (MEDICAL, (), "pan right"), (MEDICAL, ("washed out",), ""))),
-    ("wide", ((MEDICAL, (), ""), (MEDICAL, ("letterbox",), ""), ("b-roll", (), ""), (MEDICAL, ("pillarbox",), ""),
-              (MEDICAL, (), "zoom in"), (MEDICAL, ("duplicate",), ""), (MEDICAL, ("frozen",), ""))),
+    ("normal", ((MEDICAL, (), ""), (MEDICAL, ("letterbox",), ""), ("b-roll", (), ""), (MEDICAL, ("pillarbox",), ""),
+              (MEDICAL, (), "zoom in"), (MEDICAL, ("frozen",), ""), (MEDICAL, ("duplicate",), ""))),
     ("low", (("title card", (), ""), (MEDICAL, ("low resolution",), ""), (MEDICAL, ("low resolution",), ""), ("talking head", (), ""))),
     ("normal", (("talking head", (), ""), (MEDICAL, (), ""), (MEDICAL, ("letterbox",), ""), (MEDICAL, (), "tilt up"),
                 (MEDICAL, ("subtitles",), ""), ("title card", (), ""), (MEDICAL, ("washed out",), ""))),

@@ -141,10 +141,10 @@ def subtitles(frames, rng):
 
 
 def blur(frames):
-    """Out of focus: a Gaussian of a fiftieth of the height."""
+    """Out of focus: a Gaussian of a thirtieth of the height."""
     import cv2
 
-    return np.stack([cv2.GaussianBlur(frame, (0, 0), frame.shape[0] / 50) for frame in frames])
+    return np.stack([cv2.GaussianBlur(frame, (0, 0), frame.shape[0] / 30) for frame in frames])
 
 
 def wash_out(frames):

@@ -81,8 +81,10 @@ def test_an_unknown_scorer_says_how_to_get_it_and_a_registered_one_runs(monkeypa
     assert quality.scorer("stand-in") is None
 
 
-@pytest.mark.parametrize(("move", "word"), [({}, "static shot"), ({"dx": -4}, "pan right"), ({"dx": 4}, "pan left"), ({"dy": -4}, "tilt down"),
-                                            ({"dy": 4}, "tilt up"), ({"zoom": 0.02}, "zoom in"), ({"zoom": -0.02}, "zoom out")])
+@pytest.mark.parametrize(("move", "word"), [
+    ({}, "static shot"), ({"dx": -4}, "pan right"), ({"dx": 4}, "pan left"), ({"dy": -4}, "tilt down"),
+    ({"dy": 4}, "tilt up"), ({"zoom": 0.02}, "zoom in"),
+    ({"zoom": -0.02}, "zoom out")])
 def test_camera_motion_is_named(move, word):
     assert motion.camera_motion(shot(4, 9, **move), 8) == word
 
@@ -99,6 +101,12 @@ def test_duplicates_survive_a_brighter_copy_and_a_crop_but_not_another_shot():
     row = lambda name, code, at: {"clip": name, "upload": "u", "first": at, "last": at + 8, "hash": code}  # noqa: E731
     rows = duplicate.mark([row("a", first, 0), row("b", duplicate.clip_hash(again), 50), row("c", duplicate.clip_hash(shot(2, 9)), 90)], 12)
     assert [r["duplicate_of"] for r in rows] == ["", "a", ""]
+
+
+def test_two_cuts_of_one_moving_shot_may_start_a_frame_apart():
+    long = shot(1, 12, dx=9, dy=5)
+    first, later, much_later = (duplicate.clip_hash(long[start:start + 9]) for start in (0, 1, 3))
+    assert duplicate.distance(first, later) == duplicate.distance(later, first) == 0.0 < duplicate.distance(first, much_later)
 
 
 def test_neighbouring_parts_of_one_shot_are_not_duplicates():

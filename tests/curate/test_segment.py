@@ -82,8 +82,8 @@ def tiny_clip(folder):
 
     torch.manual_seed(0)
     small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = CLIPConfig(text_config=small | {"vocab_size": 50}, vision_config=small | {"image_size": 32, "patch_size": 8}, projection_dim=16)
-    CLIPModel(config).save_pretrained(folder)
+    vision = small | {"image_size": 32, "patch_size": 8}
+    CLIPModel(CLIPConfig(text_config=small | {"vocab_size": 50}, vision_config=vision, projection_dim=16)).save_pretrained(folder)
     return folder
 
 

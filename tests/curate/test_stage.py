@@ -32,10 +32,10 @@ def clean(seed):
     return shot(seed, 12, (480, 640), dx=3)
 
 
-@pytest.fixture
-def uploads(tmp_path):
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory):
     """Two good uploads with known shots and three bad files, with truth.json."""
-    folder, known = tmp_path / "raw", {}
+    folder, known = tmp_path_factory.mktemp("uploads"), {}
     bright = np.clip(shot(9, 12, (480, 640), dx=3).astype(int) + 90, 0, 255).astype(np.uint8)
     again = np.clip(clean(1) * 1.05, 0, 255).astype(np.uint8)
     plans = {"a.mp4": [(clean(1), "medical", []), (bright, "talking head", []), (drawn.letterbox(clean(2)), "medical", ["letterbox"]),
@@ -78,7 +78,7 @@ def test_every_defect_is_removed_by_its_rule_and_the_tables_add_up(uploads, judg
     for before, row in zip(table, table[1:]):
         assert int(before["left"]) - int(row["removed"]) == int(row["left"])
     assert int(table[0]["left"]) == figures["candidates"] == 8 and int(table[-1]["left"]) == figures["kept"] == 2
-    assert figures["cuts"]["cut"] == [6, 6] and figures["clean"] == 2
+    assert figures["joins"][0] == {"join": "cut", "planted": 6, "detector": 6, "whole rule": 6} and figures["clean"] == 2
     assert all(rule["fired"] == rule["right"] == rule["planted"] for rule in figures["rules"].values())
 
 
