@@ -34,7 +34,7 @@ def build(work):
     metrics = {name: vbench.mean_of(rows) for name, rows in measured.items()} | {"frechet": distance}
     write_text(work.out / "metrics.json", json.dumps(metrics))
     write_tables(work, prompts, judged["generated"], factors, measured["generated"])
-    some = np.linspace(0, len(real) - 1, min(24, len(real))).astype(int)
+    some = np.linspace(0, len(real) - 1, max(4, min(24, len(real) // 5))).astype(int)
     seen = controls.examine(real[some], standard_metrics(examiner, [factors[i] for i in some]), seed=seed)
     write_csv(work.out / "controls.csv", seen)
     concepts = concept_rows(work, {"generated": frames, "real": real}, [row["prompt"] for row in prompts])
