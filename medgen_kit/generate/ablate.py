@@ -29,6 +29,7 @@ def build(work):
         if done.is_file():
             rows.append(json.loads(done.read_text(encoding="utf-8")))
             continue
+        done.parent.mkdir(exist_ok=True)
         text = switches.get("text", sizes.text)
         if text not in prepared:
             parts = load_parts(work.inputs["align"], sizes.components, text, profile.seed)
