@@ -64,7 +64,7 @@ class Template:
         rng = np.random.default_rng((seed, *facts.clip_id.encode()))
         if not facts.factors:
             return from_measures(facts, rng)
-        drawn = [sources.describe(facts.factors, rng) for _ in range(4)]
+        drawn = [sources.describe(facts.factors, rng) for _ in range(8)]
         return next((pair for pair in drawn if not unknown_numbers(" ".join(pair), facts)), drawn[0])
 
 

@@ -9,7 +9,8 @@ from .facts import Facts, unknown_numbers
 from .truth import contradictions
 
 LENGTH, BRIEF_LIMIT = (25, 250), 30          # words
-GRAM, COMMON, SMELL = 6, 0.10, 0.40          # words in a run; share of the set that has it; share of a caption made of such runs
+GRAM, COMMON, SMELL = 6, 0.05, 0.25          # words in a run; share of the set that has it; share of a caption made of such runs
+SHARED = 0.01                                # share of the set that may have one caption
 ENGLISH, ASCII = 0.20, 0.97                  # share of common words; share of plain letters
 COMMON_WORDS = frozenset("""
 a an and are as at be but by for from has have in into is it its no not of on one or that the their there they this to under while with
@@ -131,18 +132,17 @@ def _concept(row):
 
 
 def _repeated(rows):
-    first, wrong = {}, {}
+    seen, wrong = defaultdict(list), {}
     for number, row in enumerate(rows):
-        key = " ".join(words(row.detailed))
-        if key in first and not _one_recording(row.facts, rows[first[key]].facts):
-            wrong[number] = f"same detailed caption as clip {rows[first[key]].facts.clip_id}"
-        first.setdefault(key, number)
+        seen[" ".join(words(row.detailed))].append(number)
+    for numbers in seen.values():
+        first = rows[numbers[0]].facts
+        for order, number in enumerate(numbers[1:], 1):
+            if rows[number].facts.factors != first.factors or not first.factors and rows[number].facts.source != first.source:
+                wrong[number] = f"same detailed caption as clip {first.clip_id}, which shows something else"
+            elif order >= max(5, SHARED * len(rows)):
+                wrong[number] = f"{len(numbers)} clips share this detailed caption"
     return wrong
-
-
-def _one_recording(one, other):
-    """Two parts of one unlabelled recording may well have one caption."""
-    return not one.factors and not other.factors and one.source == other.source
 
 
 def _smell(rows):
@@ -178,7 +178,7 @@ CHECKS = (
           "wrong language or broken characters", _language),
     Check("concept", "at least one medical concept, where the content is known",
           "a caption without one teaches the model nothing medical", _concept),
-    Check("repeated", "no two clips share a detailed caption",
+    Check("repeated", f"no caption for two contents, none for more than {SHARED:.0%} of the set",
           "the model would learn one text for different pictures", None, _repeated),
     Check("template", f"at most {SMELL:.0%} of a caption's runs of {GRAM} words occur in more than {COMMON:.0%} of the set",
           "a set written from one mould teaches the mould", None, _smell),

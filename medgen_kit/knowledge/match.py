@@ -133,8 +133,16 @@ def _scan(forms, i, stop):
         i += last
 
 
+def _by_first(phrases):
+    return {word: tuple(p for p in phrases if p[0] == word) for word in {p[0] for p in phrases}}
+
+
+_CUES, _FALSE_CUES, _AFTER = _by_first(CUES), _by_first(FALSE_CUES), _by_first(AFTER)
+
+
 def _starts_with(forms, i, phrases):
-    return next((len(p) for p in phrases if tuple(forms[i:i + len(p)]) == p), 0)
+    """Length of the phrase that begins at word i, or 0. phrases: {first word: phrases}."""
+    return next((len(p) for p in phrases.get(forms[i], ()) if tuple(forms[i:i + len(p)]) == p), 0)
 
 
 def _list_goes_on(forms, comma):
@@ -153,13 +161,13 @@ def absent_words(forms, articles=frozenset()):
     """Set of word numbers that lie in the scope of a negation."""
     inside = set()
     for i in range(len(forms)):
-        if _starts_with(forms, i, AFTER):
+        if _starts_with(forms, i, _AFTER):
             j = i - 1
             while j >= 0 and forms[j] not in STOPS and forms[j] not in (",", "but", "and") and i - j <= SCOPE:
                 inside.add(j)
                 j -= 1
-        length = _starts_with(forms, i, CUES)
-        if not length or _starts_with(forms, i, FALSE_CUES):
+        length = _starts_with(forms, i, _CUES)
+        if not length or _starts_with(forms, i, _FALSE_CUES):
             continue
         j = i + length
         while j < len(forms) and j - i <= SCOPE:

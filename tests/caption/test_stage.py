@@ -1,0 +1,137 @@
+"""The stage on a small folder: kept, written, rewritten and quarantined clips; a truncated file; interruption."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from medgen_kit import clip, run as runs, sources, video
+from medgen_kit.caption import stage
+from medgen_kit.errors import KitError
+from medgen_kit.profiles import Profile, Section
+
+EVERY = [c for c in sources.combinations() if c["modality"] == "endoscopy"]
+
+
+def profile(**caption):
+    made = Profile("small", {"about": "a test", "requires": {}, "caption": {"backend": "template", **caption}}, seed=0)
+    return made
+
+
+def make(folder, name, factors=None, brief="", detailed="", frames=None, **extra):
+    frames = np.random.default_rng(len(name)).integers(0, 255, (9, 32, 32, 3), dtype=np.uint8) if frames is None else frames
+    path = video.write(folder / "videos" / f"{name}.mp4", frames, fps=8, synthetic=True)
+    return clip.Clip.of(path, video_category="clinical practice", camera_motion_type="static shot", brief_caption=brief,
+                        detailed_caption=detailed, source="test", source_id=f"{folder.name}/{name}", factors=dict(factors or {}),
+                        extra=extra)
+
+
+@pytest.fixture
+def work(tmp_path):
+    """Two input folders: good captions, none, a wrong one, an unlabelled clip and a file that breaks off."""
+    rng = np.random.default_rng(0)
+    ours, raw = tmp_path / "sources", tmp_path / "curate"
+    good = [make(ours, f"good_{i}", EVERY[i], *sources.describe(EVERY[i], rng), title="Scope") for i in range(4)]
+    wrong = make(ours, "wrong", EVERY[0], *(text.replace("right", "left") for text in sources.describe(EVERY[-1], rng)))
+    assert EVERY[0] != EVERY[-1]
+    cut = make(ours, "cut", EVERY[1])
+    data = cut.path.read_bytes()
+    cut.path.write_bytes(data[:int(len(data) * 0.7)])
+    bare = [make(raw, "bare", EVERY[5], title="My patient Dr. Miller, 14 mm"), make(raw, "unlabelled")]
+    clip.write_folder(ours, [*good, wrong, cut])
+    clip.write_folder(raw, bare)
+    out = tmp_path / "out"
+    out.mkdir()
+    return runs.Work(out, profile(), {"sources": ours, "curate": raw}, "caption", None)
+
+
+def test_end_to_end(work, capsys):
+    figures = stage.build(work)
+    clips = {c.video_name: c for c in clip.read_folder(work.out)}
+    assert set(clips) == {"good_0.mp4", "good_1.mp4", "good_2.mp4", "good_3.mp4", "wrong.mp4", "bare.mp4", "unlabelled.mp4"}
+    assert clip.validate_folder(work.out) == []
+    assert all(c.brief_caption and c.detailed_caption for c in clips.values())
+    assert clips["good_0.mp4"].extra["caption"] == "kept" and clips["wrong.mp4"].extra["caption"] == "written again"
+    assert clips["bare.mp4"].extra["caption"] == "written" and "Miller" not in clips["bare.mp4"].detailed_caption
+    assert "anatomy/" in " ".join(clips["bare.mp4"].concepts)
+    assert all(not tag.startswith("finding/") for tag in clips["unlabelled.mp4"].concepts)
+    assert figures["clips"] == 7 and figures["quarantined"] == 1 and figures["factors_named"] == 1.0
+    assert figures["passed"]["facts"] < 1 and figures["rule"]["precision"] >= 0.95
+    lost = list(csv.DictReader((work.out / "quarantine.csv").open()))
+    assert [(row["file"], row["reason"]) for row in lost] == [("cut.mp4", "truncated")]
+    table = {row["file"]: row for row in csv.DictReader((work.out / "checks.csv").open())}
+    assert table["wrong.mp4"]["verdict"] == "rewritten" and table["wrong.mp4"]["facts"] and table["good_0.mp4"]["verdict"] == "pass"
+
+
+def test_same_seed_same_captions_and_hard_links(work, tmp_path):
+    stage.build(work)
+    first = (work.out / "metadata.jsonl").read_text()
+    again = runs.Work(tmp_path / "again", work.profile, work.inputs, "caption", None)
+    again.out.mkdir()
+    stage.build(again)
+    assert (again.out / "metadata.jsonl").read_text() == first
+    linked = next((work.out / "videos" / "sources").glob("good_0.mp4"))
+    assert linked.samefile(work.inputs["sources"] / "videos" / "good_0.mp4")
+
+
+def test_captions_are_not_paid_for_twice(work, monkeypatch):
+    from medgen_kit.caption import backends
+
+    asked = []
+
+    class Counting(backends.Template):
+        name = "counting"
+
+        def detailed(self, facts, frames=None, seed=0):
+            assert frames.shape[0] == 8
+            asked.append(facts.clip_id)
+            return super().detailed(facts, frames, seed)
+
+    monkeypatch.setitem(backends.BACKENDS, "counting", Counting)
+    work.profile.sections["caption"] = Section(backend="counting")
+    stage.build(work)
+    once = len(asked)
+    log = work.out / "captions.jsonl"
+    log.write_text(log.read_text() + '{"clip_id": "torn')
+    stage.build(work)
+    assert once == len(asked) == 3
+    work.profile.seed = 7
+    stage.build(work)
+    assert len(asked) > once and json.loads(log.read_text().splitlines()[-1])["clip_id"]
+
+
+def test_a_captioner_that_keeps_failing_ends_in_quarantine(work, monkeypatch):
+    from medgen_kit.caption import backends
+
+    class Bad(backends.Template):
+        name = "bad"
+
+        def brief(self, facts, detailed, seed=0):
+            return "I cannot describe this."
+
+    monkeypatch.setitem(backends.BACKENDS, "bad", Bad)
+    work.profile.sections["caption"] = Section(backend="bad")
+    figures = stage.build(work)
+    lost = {row["file"]: row["message"] for row in csv.DictReader((work.out / "quarantine.csv").open())}
+    assert set(lost) == {"cut.mp4", "wrong.mp4", "bare.mp4", "unlabelled.mp4"} and "boilerplate" in lost["bare.mp4"]
+    assert figures["clips"] == 4 and clip.validate_folder(work.out) == []
+
+
+def test_nothing_to_caption_is_said(tmp_path):
+    folder = tmp_path / "sources"
+    lone = make(folder, "lone")
+    clip.write_folder(folder, [lone])
+    lone.path.write_bytes(b"")
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(KitError, match="no clip"):
+        stage.build(runs.Work(out, profile(), {"sources": folder}, "caption", None))
+
+
+def test_copy_where_the_disk_cannot_link(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage.os, "link", lambda *_: (_ for _ in ()).throw(OSError("no links here")))
+    (tmp_path / "a.mp4").write_bytes(b"film")
+    stage.link(tmp_path / "a.mp4", tmp_path / "deep" / "b.mp4")
+    assert (tmp_path / "deep" / "b.mp4").read_bytes() == b"film"
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["b.mp4"]
