@@ -50,7 +50,8 @@ class MedGenTinyPipeline(DiffusionPipeline):
         x, first = x.to(self.device), self._first_frame(image, len(prompts))
         text = encode_prompts(self.text_encoder, self.tokenizer, prompts)
         nothing = encode_prompts(self.text_encoder, self.tokenizer, [negative_prompt] * len(prompts), text.shape[1] - 1)
-        self.scheduler.set_timesteps(num_inference_steps, device=self.device)
+        # equal steps of the noise level from 1 down to 0 (the scheduler adds the 0)
+        self.scheduler.set_timesteps(sigmas=np.linspace(1, 1 / num_inference_steps, num_inference_steps), device=self.device)
         for step, t in enumerate(self.progress_bar(self.scheduler.timesteps)):
             times = t.expand(len(prompts), frames).clone()
             if first is not None:
