@@ -23,7 +23,10 @@ def _run(profile, name, seed=0):
 
 @typed.command()
 def machine():
-    """Print what this machine can do (medgen_kit.machine.facts). Example: medgen-kit machine"""
+    """Print what this machine can do (medgen_kit.machine.facts).
+
+    Example: medgen-kit machine
+    """
     from .machine import facts
 
     typer.echo(json.dumps(facts(), indent=1))
@@ -31,7 +34,10 @@ def machine():
 
 @typed.command()
 def profiles():
-    """List the profiles, and for each what this machine lacks (profiles.load). Example: medgen-kit profiles"""
+    """List the profiles, and for each what this machine lacks (profiles.load).
+
+    Example: medgen-kit profiles
+    """
     from . import profiles as every
 
     for name in every.names():
@@ -46,7 +52,10 @@ def profiles():
 
 @typed.command()
 def need(stage: str, profile: str = PROFILE, name: str = RUN, seed: int = SEED):
-    """Make one stage of a run, and what it needs (medgen_kit.need). Example: medgen-kit need align --profile smoke"""
+    """Make one stage of a run, and what it needs (medgen_kit.need).
+
+    Example: medgen-kit need align --profile smoke
+    """
     from .pipeline import need as make
 
     typer.echo(make(_run(profile, name, seed), stage))
@@ -54,14 +63,20 @@ def need(stage: str, profile: str = PROFILE, name: str = RUN, seed: int = SEED):
 
 @typed.command()
 def report(profile: str = PROFILE, name: str = RUN):
-    """Print report.json, the figures of a run (Run.figures). Example: medgen-kit report --run cpu"""
+    """Print report.json, the figures of a run (Run.figures).
+
+    Example: medgen-kit report --run cpu
+    """
     typer.echo(json.dumps(_run(profile, name).figures(), indent=1))
 
 
 @typed.command()
 def sample(prompt: str, out: str = typer.Option("sample.mp4", help="MP4 file to write, marked SYNTHETIC."), profile: str = PROFILE,
            name: str = RUN, seed: int = SEED):
-    """Generate one clip (generate.generate_clips). Example: medgen-kit sample "an endoscope advancing in the colon" --out colon.mp4"""
+    """Generate one clip (generate.generate_clips).
+
+    Example: medgen-kit sample "an endoscope advancing in the colon" --out colon.mp4
+    """
     from . import generate, video
     from .pipeline import need as make
 
@@ -73,7 +88,10 @@ def sample(prompt: str, out: str = typer.Option("sample.mp4", help="MP4 file to 
 
 @typed.command()
 def tags(text: str):
-    """Print the medical concepts that a text names (knowledge.tags). Example: medgen-kit tags "no pericardial effusion" """
+    """Print the medical concepts that a text names (knowledge.tags).
+
+    Example: medgen-kit tags "no pericardial effusion"
+    """
     from . import knowledge
 
     typer.echo("named:  " + (", ".join(knowledge.tags(text)) or "none"))
@@ -82,7 +100,10 @@ def tags(text: str):
 
 @typed.command()
 def check(folder: str):
-    """Say what is wrong with a set of clips (clip.validate_folder). Example: medgen-kit check runs/cpu/sources"""
+    """Say what is wrong with a set of clips (clip.validate_folder).
+
+    Example: medgen-kit check runs/cpu/sources
+    """
     from .clip import read_folder, validate_folder
 
     read_folder(folder)
