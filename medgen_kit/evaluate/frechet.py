@@ -30,22 +30,30 @@ def half_power(matrix):
     return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
 
 
-def kernel_distance(first, second):
-    """Unbiased squared MMD with the kernel (x.y / D + 1)^3 (Binkowski et al. 2018, KID); may fall a little below 0."""
+def kernel_distance(first, second, paired=False):
+    """Unbiased squared MMD with the kernel (x.y / D + 1)^3 (Binkowski et al. 2018, KID); may fall a little below 0.
+
+    paired: clip i of both sets shows the same prompt; such pairs are left out, they resemble each other more than chance.
+    """
     from sklearn.metrics.pairwise import polynomial_kernel
 
     n, m = len(first), len(second)
     xx, yy, xy = (polynomial_kernel(a, b) for a, b in ((first, first), (second, second), (first, second)))
-    return float((xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1)) - 2 * xy.mean())
+    across = (xy.sum() - np.trace(xy)) / (n * (n - 1)) if paired else xy.mean()
+    return float((xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1)) - 2 * across)
 
 
 def report(generated, real, other_real):
     """The distance beside its floor: {"frechet", "floor", "kernel", "kernel_floor", "clips", "features", "warning"}.
 
-    other_real: a second, independent set of real clips of the same prompts. A distance near the floor says nothing.
+    Features [N, D] of N prompts, scaled to the spread of the real ones. other_real: a second set of real clips of the same prompts.
+    A distance near the floor says nothing.
     """
     clips, width = np.asarray(generated).shape
+    middle, spread = np.mean(real, 0), np.std(real, 0) + 1e-6
+    generated, real, other_real = ((np.asarray(x, np.float64) - middle) / spread for x in (generated, real, other_real))
     few = f"{clips} clips for {width} features are few: the distance is mostly bias. Read it only against its floor."
-    return {"frechet": frechet(generated, real), "floor": frechet(other_real, real), "kernel": kernel_distance(generated, real),
-            "kernel_floor": kernel_distance(other_real, real), "clips": clips, "features": width,
+    return {"frechet": frechet(generated, real), "floor": frechet(other_real, real),
+            "kernel": kernel_distance(generated, real, paired=True),
+            "kernel_floor": kernel_distance(other_real, real, paired=True), "clips": clips, "features": width,
             "warning": few if clips < 10 * width else ""}

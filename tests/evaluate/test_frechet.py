@@ -30,6 +30,19 @@ def test_small_samples_of_one_distribution_are_not_at_zero_but_the_kernel_distan
     assert abs(frechet.kernel_distance(*rng.normal(size=(2, 300, 64)))) < 0.02
 
 
+def test_pairs_of_one_prompt_do_not_pull_the_kernel_distance_below_zero():
+    rng = np.random.default_rng(0)
+    prompts = 3 * rng.normal(size=(150, 16))
+    first, second = (prompts + 0.3 * rng.normal(size=prompts.shape) for _ in range(2))
+    assert frechet.kernel_distance(first, second) < -10 < abs(frechet.kernel_distance(first, second, paired=True)) < 2
+
+
+def test_scale_of_the_features_does_not_matter_to_the_report():
+    first, second, third = np.random.default_rng(2).normal(size=(3, 60, 5))
+    larger = frechet.report(9 * first, 9 * second, 9 * third)
+    assert frechet.report(first, second, third)["frechet"] == pytest.approx(larger["frechet"], rel=1e-4)
+
+
 def test_report_warns_when_clips_are_few_and_shows_the_floor():
     rng = np.random.default_rng(0)
     first, second, far = rng.normal(size=(100, 16)), rng.normal(size=(100, 16)), rng.normal(size=(100, 16)) + 2
