@@ -4,6 +4,7 @@ A stage that finds its manifest with the same inputs and settings does nothing. 
 renamed when it is done, so nothing half-written is ever taken for whole; an interrupted stage finds its partial folder again.
 """
 
+import ast
 import hashlib
 import inspect
 import json
@@ -192,11 +193,23 @@ class _Lock:
 
 
 def code_hash(function):
-    """Hash of the Python files of the package that holds `function` (the file alone for a function outside medgen_kit)."""
+    """Hash of the code that a stage depends on: the file of `function` and the rooms' files that it imports, directly or not."""
     path = Path(inspect.getsourcefile(function))
-    package = Path(__file__).parent
-    files = [path]
-    if package in path.parents:
-        top = package / path.relative_to(package).parts[0]
-        files = sorted(top.rglob("*.py")) if top.is_dir() else [path]
+    files = sorted(imported_files(path)) if Path(__file__).parent in path.parents else [path]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def imported_files(path):
+    """Files of medgen_kit's sub-packages that a file reaches through relative imports, itself included; the base files are left out."""
+    root, found, waiting = Path(__file__).parent, set(), [path]
+    while waiting:
+        path = waiting.pop()
+        if path in found or path.parent == root:
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                folder = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+                names = [folder, *(folder / alias.name for alias in node.names)]
+                waiting += [file for name in names for file in (name.with_suffix(".py"), name / "__init__.py") if file.is_file()]
+    return found
