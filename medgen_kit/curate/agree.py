@@ -84,6 +84,24 @@ def purity(kept, truth):
     return clean, len(kept)
 
 
+def lost(rows, truth):
+    """Clean medical shots of which no clip was kept: [{"upload", "shot", "removed_by"}], and the number of all clean medical shots.
+
+    The paper looks at survivors only, so it cannot see these. removed_by: the rule that took the longest piece of the shot.
+    """
+    missing, total = [], 0
+    for upload, facts in truth.items():
+        for number, shot in enumerate(facts.get("shots", [])):
+            if shot["kind"] != "medical" or shot["defects"]:
+                continue
+            total += 1
+            pieces = [row for row in rows if row["upload"] == upload and overlap(row, shot)]
+            if not any(not row["removed_by"] for row in pieces):
+                longest = max(pieces, key=lambda row: overlap(row, shot), default={"removed_by": "not seen"})
+                missing.append({"upload": upload, "shot": number, "removed_by": longest["removed_by"]})
+    return missing, total
+
+
 def acceptance(good, looked_at=200, needed=0.95):
     """The paper's check (section 3.3): at least 95 % of 200 survivors look clean. {"share", "low", "high", "passes", "shown"}.
 

@@ -17,7 +17,8 @@ from ..sources import raw
 from . import agree, backends, border, decide, duplicate, funnel, motion, probe, quality, segment, text
 
 KINDS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts")
-LICENCE = "Apache-2.0 (simulated)"
+WORDS = ("clip", "upload", "camera", "hash", "lines", "duplicate_of", "real_scores", "removed_by")          # columns that are not numbers
+LICENCE = "CC BY 4.0, MedGen Kit"
 
 
 def build(work):
@@ -170,8 +171,29 @@ def finish(out, notes, truth, rules):
 def agreement(rows, kept, notes, truth, rules):
     """Figures against the truth: precision and recall by rule, joins found by cut detector and by S, clean share of what was kept."""
     good = [note for note in notes if not note["reason"]]
+    missing, total = agree.lost(rows, truth)
     return {"rules": {row["rule"]: {k: row[k] for k in ("fired", "right", "planted")} for row in agree.score(rows, truth, rules)},
-            "joins": agree.joins(good, truth), "clean": agree.purity(kept, truth)[0]}
+            "joins": agree.joins(good, truth), "clean": agree.purity(kept, truth)[0], "lost": len(missing), "clean_shots": total}
+
+
+def timelines(folder):
+    """The notes of all usable uploads of a finished stage: fps, frames, sampled numbers, C ("medical"), S ("s"), cuts, rows."""
+    notes = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((Path(folder) / "timelines").glob("*.json"))]
+    return [note for note in notes if not note["reason"]]
+
+
+def decisions(folder):
+    """The decided rows of a finished stage (decisions.csv as plain data, with `removed_by`, "" for a kept clip)."""
+    rows = []
+    with (Path(folder) / "decisions.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            rows.append({key: value if key in WORDS else number(value) for key, value in row.items()})
+    return rows
+
+
+def number(value):
+    """A CSV cell as a number, None when it is empty."""
+    return None if value == "" else float(value) if "." in value or "e" in value else int(value)
 
 
 def record(out, row, truth):
@@ -180,7 +202,8 @@ def record(out, row, truth):
     shot = agree.shot_of(row, facts.get("shots", []))
     factors = shot["factors"] if shot and shot["kind"] == "medical" else {}
     real = {name: row[name] for name in row["real_scores"]}
-    extra = {"title": facts.get("title", Path(row["upload"]).stem), "description": facts.get("description", ""), "held_out": False,
+    named = shot and shot.get("title") or facts.get("title", Path(row["upload"]).stem)
+    extra = {"title": named, "description": facts.get("description", ""), "held_out": False,
              "synthetic": bool(facts), "upload": row["upload"], "first_frame": row["first"], "last_frame": row["last"]}
     extra |= {f"{name}_standin": row[name] for name in ("aesthetic", "technical") if name not in real}
     category = category_of(factors)

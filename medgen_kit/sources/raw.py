@@ -19,6 +19,7 @@ HOLD = 2          # frames that a shot holds its first and last picture; fades h
 RENDER = 240      # pixels at which the simulators draw; enlarged to the upload's size afterwards
 DEFECTS = ("letterbox", "pillarbox", "subtitles", "blur", "washed out", "low resolution", "duplicate", "frozen")
 BARS, BRIGHT = {"letterbox", "pillarbox"}, ("laparoscopy", "microscopy", "slide")
+LOW = ("low resolution",)
 MEDICAL, FADE = "medical", HOLD
 
 # One upload is a list of shots: (kind, defects, camera). The first three hold every defect once; later ones repeat the patterns.
@@ -27,7 +28,7 @@ SCRIPTS = (
                 (MEDICAL, ("blur",), ""), (MEDICAL, (), "pan right"), (MEDICAL, ("washed out",), ""))),
     ("normal", ((MEDICAL, (), ""), (MEDICAL, ("letterbox",), ""), ("b-roll", (), ""), (MEDICAL, ("pillarbox",), ""),
               (MEDICAL, (), "zoom in"), (MEDICAL, ("frozen",), ""), (MEDICAL, ("duplicate",), ""))),
-    ("low", (("title card", (), ""), (MEDICAL, ("low resolution",), ""), (MEDICAL, ("low resolution",), ""), ("talking head", (), ""))),
+    ("low", (("title card", LOW, ""), (MEDICAL, LOW, ""), (MEDICAL, LOW, ""), ("talking head", LOW, ""))),
     ("normal", (("talking head", (), ""), (MEDICAL, (), ""), (MEDICAL, ("letterbox",), ""), (MEDICAL, (), "tilt up"),
                 (MEDICAL, ("subtitles",), ""), ("title card", (), ""), (MEDICAL, ("washed out",), ""))),
     ("wide", (("title card", (), ""), (MEDICAL, (), ""), (MEDICAL, ("subtitles", "letterbox"), ""), (MEDICAL, (), "pan left"),
@@ -41,7 +42,8 @@ class Shot:
     """What is true of frames start..end (inclusive) of an upload.
 
     kind: "medical", "title card", "talking head" or "b-roll". defects: names of DEFECTS. join: how the shot starts ("cut" or "fade").
-    camera: a camera motion that was added ("" for none). duplicate_of: [upload, number of the shot]. factors: of the simulator.
+    camera: a camera motion that was added ("" for none). duplicate_of: [upload, number of the shot]. factors: of the simulator. title: what
+    the uploader calls this chapter.
     """
 
     start: int
@@ -52,6 +54,7 @@ class Shot:
     camera: str = ""
     duplicate_of: list | None = None
     factors: dict = field(default_factory=dict)
+    title: str = ""
 
 
 def make(folder, count, seed, fps=8, frames=9, bad_files=True, say=None):
@@ -117,7 +120,7 @@ def upload(number, seed, fps=8, frames=9):
         pieces.append(piece)
         shots.append(Shot(start, start + len(piece) - 1, kind, list(defects), join, camera,
                           None if source is None else [f"upload_{number:02d}.mp4", source], flat))
-    title, text = words([flat for flat in flats if flat], rng)
+    title, text = words(shots, rng)
     return joined(pieces, shots), {"title": title, "description": text, "width": width, "height": height, "fps": fps,
                                    "shots": [asdict(shot) for shot in shots]}
 
@@ -194,15 +197,17 @@ def joined(pieces, shots):
     return np.concatenate(pieces)
 
 
-def words(flats, rng):
-    """Title and description of an upload, as its uploader would write them."""
+def words(shots, rng):
+    """Title and description of an upload, as its uploader would write them; names the chapters (`shot.title`) on the way."""
     from . import title
 
-    first = title(flats[0], rng)
-    names = sorted({flat["modality"] for flat in flats})
-    channel = str(rng.choice(drawn.CHANNELS))
-    return (f"{first} | {channel}",
-            f"{first}. This week on {channel}: {', '.join(names)}. Recorded for teaching; no advice. Chapters in the comments.")
+    channel, called = str(rng.choice(drawn.CHANNELS)), {}
+    for shot in shots:
+        if shot.factors:
+            shot.title = called.setdefault(str(shot.factors), title(shot.factors, rng))
+    names = list(dict.fromkeys(called.values()))
+    return (f"{channel}: {names[0]}" + (f" and {len(names) - 1} more" if names[1:] else ""),
+            f"This week on {channel}: {'; '.join(names)}. Recorded for teaching; no advice.")
 
 
 def build(work):

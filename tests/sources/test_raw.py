@@ -23,7 +23,8 @@ def test_an_upload_is_described_frame_by_frame():
     for shot in shots:
         assert bool(shot["factors"]) == (shot["kind"] == "medical")
         assert not shot["factors"] or not sources.is_held_out(shot["factors"])
-    assert facts["title"] and facts["description"].startswith(facts["title"].split(" | ")[0])
+        assert bool(shot["title"]) == (shot["kind"] == "medical") and shot["title"] in facts["description"]
+    assert facts["title"]
 
 
 def test_the_same_seed_gives_the_same_pictures_and_another_seed_others():
