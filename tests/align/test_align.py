@@ -1,0 +1,76 @@
+"""Alignment: losses on known values, what a caption says, retrieval with one right answer, and a model that learns."""
+
+import numpy as np
+import pytest
+import torch
+
+from medgen_kit import KitError, align
+
+
+def test_info_nce_of_known_batches():
+    alike, own = torch.nn.functional.normalize(torch.ones(6, 4), dim=1), torch.eye(6)
+    assert align.info_nce(alike, alike, torch.tensor(2.0)).item() == pytest.approx(np.log(6), abs=1e-5)
+    assert align.info_nce(own, own, torch.tensor(4.0)).item() < 1e-6
+    assert align.info_nce(own, own.roll(1, 0), torch.tensor(4.0)).item() > 10
+
+
+def test_recall_counts_ranks():
+    text = torch.eye(4)
+    video = torch.eye(4)[[0, 1, 3, 2]]
+    assert align.recall_at(video, text, 1) == 0.5 and align.recall_at(video, text, 4) == 1.0
+
+
+def test_silent_concepts_cost_nothing():
+    logits, says, heard = torch.tensor([[3.0, -2.0]]), torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, 0.0]])
+    assert align.concept_loss(logits, says, heard).item() == pytest.approx(np.log1p(np.exp(-3.0)), abs=1e-6)
+    assert align.concept_loss(logits, says, heard * 0).item() == 0.0
+
+
+def test_a_caption_names_denies_and_is_silent():
+    from medgen_kit import knowledge
+
+    advancing, withdrawing = "The endoscope is advancing in the colon.", "The endoscope is withdrawing in the colon, which shows a polyp."
+    lists = [knowledge.tags(text) for text in [advancing, withdrawing, "A polyp in the colon."] * 10]
+    concepts = align.ConceptSet.of(lists)
+    present, known = concepts.targets([advancing, "The colon shows no polyp."])
+    at = {name: i for i, name in enumerate(concepts.names)}
+    assert {"motion/advancing", "motion/withdrawing", "finding/polyp"} <= set(at)
+    assert present[0, at["motion/advancing"]] == 1 and known[0, at["motion/withdrawing"]] == 1 and present[0, at["motion/withdrawing"]] == 0
+    assert known[1, at["finding/polyp"]] == 1 and present[1, at["finding/polyp"]] == 0 and known[1, at["motion/advancing"]] == 0
+    with pytest.raises(KitError, match="no medical concept"):
+        align.ConceptSet.of([[]] * 20)
+
+
+@pytest.fixture(scope="module")
+def toy():
+    """Two kinds of clip, bright and dark, each with its caption."""
+    rng, rows = np.random.default_rng(0), []
+    frames = rng.integers(0, 40, (64, 9, 32, 32, 3), dtype=np.uint8)
+    for i in range(64):
+        frames[i] += np.uint8(190 * (i % 2))
+        kind = ("dark colon with a polyp", "bright stomach advancing")[i % 2]
+        rows.append({"brief": kind, "detailed": f"a picture of a {kind}", "split": "test" if i < 8 else "train", "factors": {"kind": kind}})
+    return align.ClipData(frames, rows)
+
+
+def test_a_model_learns_and_survives_a_save(toy, tmp_path):
+    from medgen_kit import knowledge
+
+    tokenizer = align.train_tokenizer([r["detailed"] for r in toy.rows])
+    concepts = align.ConceptSet.of([knowledge.tags(r["detailed"]) for r in toy.rows])
+    model, history = align.fit(toy, tokenizer, concepts, 30, 16, say=lambda _: None)
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert list(align.one_clip_each(toy)) == [0, 1]
+    found = align.retrieval(model, tokenizer, toy)
+    assert found["recall_at_1"] == 1.0 and found["chance_at_1"] == 0.5
+    model.save(tmp_path, tokenizer)
+    again, words = align.VideoTextModel.load(tmp_path)
+    captions = [toy.rows[0]["brief"]]
+    first, second = (align.embed(m, t, toy.frames[:1], captions) for m, t in ((model, tokenizer), (again, words)))
+    assert torch.allclose(first[0], second[0]) and torch.allclose(first[1], second[1])
+
+
+def test_tokenizer_reads_words_only(toy):
+    tokenizer = align.train_tokenizer(["No effusion; heart-rate 60."] * 3)
+    ids, mask = align.words(tokenizer, ["no effusion", "NO EFFUSION!", "unheard"])
+    assert ids[0].tolist() == ids[1].tolist() and ids[2][1] == tokenizer.unk_token_id
