@@ -118,6 +118,23 @@ def test_a_captioner_that_keeps_failing_ends_in_quarantine(work, monkeypatch):
     assert figures["clips"] == 4 and clip.validate_folder(work.out) == []
 
 
+def test_a_second_try_has_another_seed(work, monkeypatch):
+    from medgen_kit.caption import backends
+
+    class Moody(backends.Template):
+        name = "moody"
+
+        def brief(self, facts, detailed, seed=0):
+            return super().brief(facts, detailed, seed) if seed != work.profile.seed else "Sorry, as an AI."
+
+    monkeypatch.setitem(backends.BACKENDS, "moody", Moody)
+    work.profile.sections["caption"] = Section(backend="moody")
+    figures = stage.build(work)
+    assert figures["quarantined"] == 1 and figures["captions_written_again"] == 3 and figures["passed"]["boilerplate"] < 1
+    origin = {c.video_name: c.extra for c in clip.read_folder(work.out)}
+    assert origin["bare.mp4"]["caption"] == "written again" and origin["bare.mp4"]["caption_model"] == "moody"
+
+
 def test_nothing_to_caption_is_said(tmp_path):
     folder = tmp_path / "sources"
     lone = make(folder, "lone")

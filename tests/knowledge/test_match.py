@@ -7,7 +7,8 @@ from medgen_kit.errors import KitError
 
 
 @pytest.mark.parametrize("one, other", [
-    ("A haemorrhage.", "Hemorrhages"), ("oedema of the brain", "EDEMA of brain"), ("tumours", "tumor"), ("the vertebrae", "a vertebra"),
+    ("A haemorrhage.", "Hemorrhages"), ("haematoma", "a hematoma"), ("oedema of the brain", "EDEMA of brain"), ("tumours", "tumor"),
+    ("the vertebrae", "a vertebra"),
     ("oesophagus", "esophagus"), ("metastases", "metastasis"), ("lobes of the lung", "lobe of lung"), ("biopsies", "biopsy")])
 def test_spelling_and_plural_make_no_difference(one, other):
     assert knowledge.tags(one) == knowledge.tags(other) != []
