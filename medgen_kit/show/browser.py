@@ -35,8 +35,9 @@ def explorer(clips, kind=None):
 
     menu.observe(draw, "value")
     slider.observe(draw, "value")
-    draw()
-    display(ipywidgets.VBox([ipywidgets.HBox([menu, slider]), place]))
+    # Nothing is drawn before the reader moves: a page run without a reader has nobody to draw into the widget for.
+    hint = ipywidgets.Label("Choose a kind or move the slider; the clip appears below.")
+    display(ipywidgets.VBox([ipywidgets.HBox([menu, slider]), hint, place]))
 
 
 def explorer_page(clip):
