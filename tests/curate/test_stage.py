@@ -10,7 +10,7 @@ from tests.curate.pictures import shot
 
 from medgen_kit import KitError, read_folder, video
 from medgen_kit.clip import validate_folder
-from medgen_kit.curate import agree, backends, funnel, stage
+from medgen_kit.curate import agree, backends, figures, funnel, stage
 from medgen_kit.sources import raw_drawn as drawn
 
 DATA = SimpleNamespace(size=32, frames=9, fps=8)
@@ -127,9 +127,34 @@ def test_an_interrupted_stage_goes_on_and_gives_the_same_result(uploads, judge, 
     monkeypatch.setattr(stage, "look_at", lambda path, *rest: looked.append(path.name) or real(path, *rest))
     stage.curate(uploads, out, DATA, say=lambda text: None)
     assert looked == ["a.mp4", "b.mp4", "c_empty.mp4", "d_page.mp4", "e_half.mp4"]
-    for name in ("decisions.csv", "funnel.csv", "quarantine.csv", "metadata.jsonl"):
+    for name in ("decisions.csv", "funnel.csv", "quarantine.csv"):
         assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+    records = [[clip.record(place) | {"bit_rate": 0} for clip in read_folder(place)] for place in (out, whole)]
+    assert records[0] == records[1] and len(records[0]) == 2
     assert sorted(p.name for p in (out / "videos").iterdir()) == sorted(p.name for p in (whole / "videos").iterdir())
+
+
+def test_tables_read_back_and_the_timeline_is_drawn_with_and_without_truth(uploads, judge, nothing_read, tmp_path):
+    out = tmp_path / "out"
+    figures_out = stage.curate(uploads, out, DATA, say=lambda text: None)
+    notes, rows = stage.timelines(out), stage.decisions(out)
+    assert [note["file"] for note in notes] == ["a.mp4", "b.mp4"] and len(rows) == figures_out["candidates"]
+    assert sum(not row["removed_by"] for row in rows) == 2 and rows[0]["first"] == 0 and isinstance(rows[0]["sharpness"], float)
+    assert rows[1]["words"] is None and len(notes[0]["s"]) == len(notes[0]["numbers"]) - 1
+    truth = json.loads((uploads / "truth.json").read_text())
+    own = [row for row in rows if row["upload"] == "a.mp4"]
+    known = figures.timeline(uploads / "a.mp4", notes[0], own, truth["a.mp4"]["shots"])
+    assert [text.get_text() for text in known.axes[2].texts].count("KEPT") == 1 and len(known.axes[1].patches) == 4
+    assert len(figures.timeline(uploads / "a.mp4", notes[0], own).axes[0].images) == 8
+    assert figures.similarity_histogram(notes, truth, 0.9).axes[0].get_xlabel().startswith("similarity")
+
+
+def test_lost_shots_name_the_rule_that_took_them(uploads, judge, nothing_read, tmp_path):
+    out = tmp_path / "out"
+    stage.curate(uploads, out, DATA, say=lambda text: None)
+    truth = json.loads((uploads / "truth.json").read_text())
+    missing, total = agree.lost(stage.decisions(out), truth)
+    assert missing == [{"upload": "a.mp4", "shot": 3, "removed_by": "too short"}] and total == 3
 
 
 def test_an_empty_folder_is_refused(tmp_path):
