@@ -57,7 +57,7 @@ def seen(bars, subtitled, sharp, blurred):
     """Four frames uint8 [H, W, 3] and what the rules saw in them: the border found, the lines of text read, the sharpness measured."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 4, figsize=(12, 3.1), layout="constrained")
+    figure, axes = plt.subplots(1, 4, figsize=(10.4, 2.8), layout="constrained")
     found = border.border_of(bars[None])
     height, width = bars.shape[:2]
     edges = {"top": [(0, width), (found["top"],) * 2], "bottom": [(0, width), (height - found["bottom"],) * 2],
