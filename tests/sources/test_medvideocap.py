@@ -96,7 +96,7 @@ def test_jsonl_with_loose_videos(loose, tmp_path):
 
 
 def test_parquet_and_csv_with_zipped_videos(zipped, footage, tmp_path):
-    rows = medvideocap(root=zipped, streaming=False)
+    rows = medvideocap(root=zipped, streaming=False, problems=[])
     assert [r["video_name"] for r in rows] == ["v0", "v1", "v2", "v3"]
     assert rows[1]["brief_caption"] == "brief 1" and rows[1]["detailed_caption"] == "detailed 1"
     assert rows[1]["duration"] == 8.5 and rows[1]["dover_score"] == 0.5 and rows[1]["extra"] == {"Lecture": 1}
@@ -114,7 +114,7 @@ def test_rows_stream_without_opening_a_video(zipped, monkeypatch):
 
     opened, plain = [], Repository.open
     monkeypatch.setattr(Repository, "open", lambda self, name: opened.append(name) or plain(self, name))
-    assert len(medvideocap(root=zipped, limit=2, streaming=False)) == 2
+    assert len(medvideocap(root=zipped, limit=2, streaming=False, problems=[])) == 2
     assert not [name for name in opened if "zip" in name]
 
 
