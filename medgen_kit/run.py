@@ -210,6 +210,9 @@ def imported_files(path):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level:
                 folder = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-                names = [folder, *(folder / alias.name for alias in node.names)]
-                waiting += [file for name in names for file in (name.with_suffix(".py"), name / "__init__.py") if file.is_file()]
+                modules = [[file for file in (name.with_suffix(".py"), name / "__init__.py") if file.is_file()]
+                           for name in (folder / alias.name for alias in node.names)]
+                waiting += sum(modules, [])
+                if not all(modules):              # a name that is no module of its own lives in the package or file it is taken from
+                    waiting += [file for file in (folder.with_suffix(".py"), folder / "__init__.py") if file.is_file()]
     return found

@@ -1,4 +1,10 @@
-"""The denoiser: diffusers' WanTransformer3DModel at tiny size, with one addition (the whole prompt also shifts the time embedding)."""
+"""The denoiser: diffusers' WanTransformer3DModel at tiny size, with two additions.
+
+The whole prompt also shifts the time embedding, and every frame knows its place in the clip: rotary embeddings say only how far apart
+two frames are, and with nine tokens in all that is not enough to keep them in order.
+"""
+
+import torch
 
 from diffusers import ModelMixin, WanTransformer3DModel   # from_pretrained looks for ModelMixin in a component's own module  # noqa: F401
 from diffusers.configuration_utils import register_to_config
@@ -22,6 +28,18 @@ class PooledCondition(WanTimeTextImageEmbedding):
         return time, self.time_proj(self.act_fn(time)), self.text_embedder(encoder_hidden_states), None
 
 
+class PlacedFrames(nn.Module):
+    """Wan's patch embedding; adds a learned vector for each frame number (at most 32 frames)."""
+
+    def __init__(self, embedding, dim):
+        super().__init__()
+        self.embedding = embedding
+        self.place = nn.Parameter(0.1 * torch.randn(dim, 32, 1, 1))
+
+    def forward(self, x):
+        return self.embedding(x) + self.place[:, :x.shape[2]]
+
+
 class TinyWan(WanTransformer3DModel):
     """WanTransformer3DModel [B, C, T, H, W] -> velocity of the same shape; text [B, 1 + L, text_dim], pooled prompt first."""
 
@@ -31,3 +49,4 @@ class TinyWan(WanTransformer3DModel):
                          out_channels=channels, text_dim=text_dim, freq_dim=128, ffn_dim=4 * dim, num_layers=layers,
                          cross_attn_norm=True, qk_norm="rms_norm_across_heads", rope_max_seq_len=32)
         self.condition_embedder = PooledCondition(dim, 128, text_dim)
+        self.patch_embedding = PlacedFrames(self.patch_embedding, dim)
