@@ -117,7 +117,8 @@ def clips(frames=9, size=64, fps=8):
         yield f"real_echo_{number:02d}", shown, {
             "video_category": "medical imaging", "brief_caption": brief, "detailed_caption": detailed, "source": f"pydicom: {ECHO}",
             "source_id": ECHO, "licence": LICENCE, "camera_motion_type": "static shot",
-            "extra": {"title": "Echocardiogram, cine loop", "held_out": False, "synthetic": False, "first_frame": first, "step": step}}
+            "extra": {"title": "Echocardiogram, cine loop", "held_out": False, "synthetic": False, "first_frame": first, "step": step,
+                      "slowed": round(slowed, 1)}}
     for still in STILLS:
         yield f"real_{still.name}", still_clip(still, frames, size), {
             "video_category": "medical imaging", "brief_caption": still.brief, "detailed_caption": still.detailed,
