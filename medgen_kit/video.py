@@ -12,6 +12,7 @@ import numpy as np
 from .errors import KitError, VideoError
 
 MAX_PIXELS = 64_000_000 * 60          # refuse to hold more than about a minute of 4K in memory
+SAME_BYTES = "rc-lookahead=0:no-mbtree=1"      # x264's look-ahead gives pictures under 64 pixels other bytes every time
 NO_INDEX = "the MP4 has no index (the recording or copy broke off). Copy it again."
 SYNTHETIC = "SYNTHETIC - not for clinical use"
 
@@ -179,7 +180,7 @@ def write(path, frames, fps, crf=18, synthetic=False, title=""):
                 container.metadata["title"] = title
             from fractions import Fraction
             stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001),
-                                          options={"crf": str(crf), "preset": "veryfast", "threads": "1"})
+                                          options={"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": SAME_BYTES})
             stream.height, stream.width = frames.shape[1:3]
             stream.pix_fmt = "yuv420p"
             for frame in frames:

@@ -123,3 +123,10 @@ def test_synthetic_is_marked_in_picture_and_file(tmp_path, frames):
     marked = video.mark_synthetic(np.zeros_like(frames))
     assert marked.shape[1] >= 96 and marked.max() > 200
     assert "SYNTHETIC" in video.probe(video.write(tmp_path / "s.mp4", marked, 8, synthetic=True)).comment
+
+
+@pytest.mark.parametrize("size", [32, 96])
+def test_same_frames_same_bytes(tmp_path, size):
+    frames = np.random.default_rng(0).integers(0, 255, (9, size, size, 3), dtype=np.uint8)
+    files = {video.write(tmp_path / f"{k}.mp4", frames, 8).read_bytes() for k in range(12)}
+    assert len(files) == 1
