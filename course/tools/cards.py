@@ -30,8 +30,7 @@ NEEDED = {                       # section of report.json: (what the cards quote
     "generate": (("train_seconds", "steps", "parameters"), "notebook 05"),
     "ablation": (("rows", "steps"), "notebook 05"),
     "tiny": ((*GROUPS, "real", "guess", "prompts", "unseen", "train_seconds", "per_factor"), "notebook 07"),
-    "augment": (("table", "seeds", "real_clips", "extra_clips", "test_clips"), "notebook 08"),
-    "course": (("seconds",), "make course")}
+    "augment": (("table", "seeds", "real_clips", "extra_clips", "test_clips"), "notebook 08")}
 
 
 def write_cards(run_folder, out=CARDS):
@@ -193,7 +192,6 @@ def model_fields(figures):
               "" if row["low"] is None else f"{row['low']:+.3f} to {row['high']:+.3f}"] for row in augment["table"]]
     return {"parameters": f"{report['generate']['parameters'] / 1e6:.2f} million", "steps": f"{report['generate']['steps']:,}",
             "train_minutes": f"{report['generate']['train_seconds'] / 60:.1f}", "peak_memory": f"{run['peak_memory_mib'] / 1024:.1f}",
-            "course_minutes": f"{report['course']['seconds'] / 60:.0f}",
             "profile": run["profile"], "seed": run["seed"], "version": run["version"],
             "machine": f"{run['cores']} CPU cores" + (f" and one {run['gpu']}" if run["gpu"] else ""),
             "prompts": tiny["prompts"], "unseen": tiny["unseen"], "model_index": model_index(tiny),

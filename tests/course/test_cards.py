@@ -79,7 +79,7 @@ def test_a_changed_figure_changes_the_card_and_its_picture(written, tmp_path):
 
 
 @pytest.mark.parametrize(("place", "maker"), [("tiny.appearance", "Notebook 07"), ("align.recall_at_5", "Notebook 04"),
-                                               ("augment.table", "Notebook 08"), ("course.seconds", "Make course")])
+                                               ("augment.table", "Notebook 08")])
 def test_a_missing_figure_names_who_makes_it(tmp_path, place, maker):
     run = made_up_run.make(tmp_path / "run", **{place: None})
     with pytest.raises(KitError, match=f"no figure {place}. {maker} makes it"):
