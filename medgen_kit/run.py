@@ -129,7 +129,7 @@ class Run:
                      "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
             (partial / "inputs.json").unlink(missing_ok=True)
             write_text(partial / "manifest.json", json.dumps(facts, indent=1, default=str))
-            self._swap(partial, self.folder(stage))
+            swap(partial, self.folder(stage))
             self.report(stage, **figures)
         return self.folder(stage)
 
@@ -156,18 +156,18 @@ class Run:
         write_text(note, json.dumps({"fingerprint": mark}))
         return partial
 
-    @staticmethod
-    def _swap(partial, final):
-        """Put the finished folder in place of an older one."""
-        old = final.with_name(f".{final.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if final.exists():
-            os.replace(final, old)
-        os.replace(partial, final)
-        shutil.rmtree(old, ignore_errors=True)
-
     def _lock(self, name):
         return _Lock(self.root / ".locks" / f"{name}.lock", name)
+
+
+def swap(partial, final):
+    """Put a finished folder in place of an older one; whoever is cut off finds one of the two whole, `final` or `.<final>.old`."""
+    old = final.with_name(f".{final.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        os.replace(final, old)
+    os.replace(partial, final)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 class _Lock:

@@ -3,7 +3,7 @@
 Every random number of step n comes from (seed, n), so a run that is killed and resumed ends at the same weights.
 """
 
-import os
+import json
 import shutil
 import time
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from torch import nn
 
 from ..clip import write_text
 from ..errors import KitError
+from ..run import swap
 from . import flow
 from .concepts import alignment_loss
 from .data import KINDS, read_json
@@ -192,16 +193,11 @@ def tell(state, recipe, say, watch, average, trainee, accelerator):
 def save(accelerator, folder, state):
     """Write a checkpoint whole: to a temporary folder, then renamed over the last one."""
     folder = Path(folder)
-    part, final, old = folder / ".checkpoint.part", folder / "checkpoint", folder / ".checkpoint.old"
+    part = folder / ".checkpoint.part"
     shutil.rmtree(part, ignore_errors=True)
     accelerator.save_state(str(part), safe_serialization=True)
-    import json
     write_text(part / "progress.json", json.dumps(state))
-    shutil.rmtree(old, ignore_errors=True)
-    if final.exists():
-        os.replace(final, old)
-    os.replace(part, final)
-    shutil.rmtree(old, ignore_errors=True)
+    swap(part, folder / "checkpoint")
 
 
 def restore(accelerator, folder):

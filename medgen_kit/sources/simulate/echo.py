@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import draw
-from .wording import paragraph, vary
+from .wording import captions, vary
 
 NAME = "echo"
 CATEGORY = "medical imaging"
@@ -98,8 +98,7 @@ def parts(factors):
 
 def describe(factors, rng):
     """(brief caption of at most 30 words, detailed caption of 45 to 110 words); both name every factor."""
-    words = parts(factors)
-    return vary(BRIEF[int(rng.integers(len(BRIEF)))], rng, **words), paragraph(FIRST, MIDDLE, LAST, rng, **words)
+    return captions(BRIEF, (FIRST, MIDDLE, LAST), rng, **parts(factors))
 
 
 def title(factors, rng):

@@ -25,3 +25,8 @@ def paragraph(first, middle, last, rng, **parts):
     chosen = [middle[i] for i in rng.permutation(len(middle))]
     texts = [options[int(rng.integers(len(options)))] for options in [first, *chosen, last]]
     return vary(" ".join(texts), rng, **parts)
+
+
+def captions(briefs, plan, rng, **words):
+    """(brief, detailed): one of `briefs` and a paragraph of `plan` (first, middle, last sentences), both with the words filled in."""
+    return vary(briefs[int(rng.integers(len(briefs)))], rng, **words), paragraph(*plan, rng, **words)
