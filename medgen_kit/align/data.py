@@ -42,16 +42,22 @@ def train_tokenizer(captions, max_length=144):
 class ConceptSet:
     """The concepts that the model learns: the tags that occur often enough in the training captions.
 
-    names: tags, [C]. rivals: bool [C, C], True where two concepts never occur in one caption (colon and heart; entering
-    and withdrawing): naming one says that the other is absent.
+    names: tags, [C]. rivals: float [C, C]; rivals[i, j] > 0 where j could have been said instead of i (entering instead of withdrawing):
+    naming i says that j is absent, with this weight. A row sums to 1, or to EASY when only another kind of picture would change the word.
+    A concept without rivals that captions deny outright ("no polyp") has its weight on the diagonal.
     """
 
     names: list
     rivals: np.ndarray
 
+    EASY = 0.1
+
     @classmethod
-    def of(cls, tag_lists, at_least=8):
-        """Count tags over captions; keep those in at least `at_least` captions but not in nearly all of them."""
+    def of(cls, tag_lists, denied=(), at_least=8):
+        """Count tags over captions; keep those in at least `at_least` captions but not in nearly all of them.
+
+        tag_lists: what each caption names. denied: what each caption denies.
+        """
         counts = {}
         for tags in tag_lists:
             for tag in set(tags):
@@ -64,29 +70,54 @@ class ConceptSet:
         present = np.zeros((len(tag_lists), len(names)), np.float32)
         for row, tags in enumerate(tag_lists):
             present[row, [index[t] for t in set(tags) if t in index]] = 1
-        return cls(names, (present.T @ present) == 0)
+        rivals = _rivals(present, names, cls.EASY)
+        for i in {index[tag] for tags in denied for tag in tags if tag in index}:
+            if rivals[i].sum() < 0.5:
+                rivals[i, i] = 1 - rivals[i].sum()
+        return cls(names, rivals)
 
     def targets(self, captions):
-        """(present, known): two float arrays [N, C] in {0, 1}, read from the words of each caption.
+        """(present, known): two float arrays [N, C] in 0..1, read from the words of each caption; known is the weight in the loss.
 
-        A concept that is named is present; one that is negated, or a rival of a named one, is known to be absent;
-        about the others the caption says nothing, and no loss is taken on them.
+        A concept that is named is present; one that is negated, or that could have been said instead of a named one, is known to be
+        absent, and all that could stand in one place weigh together as much as the named one. About the others the caption says nothing.
         """
         index = {name: i for i, name in enumerate(self.names)}
-        present, absent = (np.zeros((len(captions), len(self.names)), np.float32) for _ in range(2))
+        present, denied = (np.zeros((len(captions), len(self.names)), np.float32) for _ in range(2))
         for row, caption in enumerate(captions):
             present[row, [index[t] for t in knowledge.tags(caption) if t in index]] = 1
-            absent[row, [index[t] for t in knowledge.tags(caption, negated=True) if t in index]] = 1
-        absent = np.maximum(absent, (present @ self.rivals.astype(np.float32)) > 0) * (1 - present)
-        return present, np.maximum(present, absent).astype(np.float32)
+            absent = knowledge.tags(caption, negated=True)
+            denied[row, [i for t, i in index.items() if t in absent or t.split(":")[0] in absent]] = 1
+        weight = self.rivals.sum(1)
+        weight = np.where(weight > 0, weight, self.EASY)
+        known = present * weight + (1 - present) * np.clip(present @ self.rivals + denied, 0, 1)
+        return present, known.astype(np.float32)
 
     def save(self, path):
-        write_text(path, json.dumps({"names": self.names, "rivals": self.rivals.astype(int).tolist()}))
+        write_text(path, json.dumps({"names": self.names, "rivals": self.rivals.round(4).tolist()}))
 
     @classmethod
     def load(cls, path):
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
-        return cls(facts["names"], np.array(facts["rivals"], bool))
+        return cls(facts["names"], np.array(facts["rivals"], np.float32))
+
+
+def _rivals(present, names, easy):
+    """Weights [C, C] from present [N, C]: same axis, never in one caption, and in like company, that is beside the same other concepts."""
+    together = present.T @ present
+    axes = np.array([name.split("/")[0] for name in names])
+    same = axes[:, None] == axes
+    could = same & (together == 0)
+    weights = np.zeros_like(together)
+    for i in range(len(names)):
+        beside = ~could[i] & (np.arange(len(names)) != i)
+        company = together[:, beside] / together.diagonal()[:, None]
+        norms = np.linalg.norm(company, axis=1) * np.linalg.norm(company[i])
+        alike = could[i] & ((company @ company[i]) >= 0.3 * norms) & (norms > 0)
+        chosen = alike if alike.any() else could[i]
+        if chosen.any():
+            weights[i, chosen] = (1 if alike.any() else easy) / chosen.sum()
+    return weights
 
 
 @dataclass

@@ -15,9 +15,9 @@ def info_nce(video, text, logit_scale):
 
 
 def concept_loss(logits, present, known):
-    """Binary cross-entropy over the concepts a caption speaks about: logits, present, known [B, C]; mean over known ones."""
+    """Binary cross-entropy over the concepts a caption speaks about: logits, present, known [B, C]; mean weighted by known (0..1)."""
     each = F.binary_cross_entropy_with_logits(logits, present, reduction="none")
-    return (each * known).sum() / known.sum().clamp(min=1)
+    return (each * known).sum() / known.sum().clamp(min=1e-6)
 
 
 def recall_at(video, text, k):

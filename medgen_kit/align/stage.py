@@ -20,7 +20,8 @@ def build(work):
     work.say(f"{len(data.frames)} clips of {data.frames.shape[1]} frames at {data.frames.shape[2]} pixels")
     train = data.split("train")
     tokenizer = train_tokenizer([data.rows[i][kind] for i in train for kind in ("brief", "detailed")])
-    concepts = ConceptSet.of([knowledge.tags(data.rows[i]["detailed"]) for i in train])
+    captions = [data.rows[i]["detailed"] for i in train]
+    concepts = ConceptSet.of(*([knowledge.tags(text, negated=denied) for text in captions] for denied in (False, True)))
     concepts.save(work.out / "concepts.json")
     model, history = fit(data, tokenizer, concepts, sizes.align.steps, sizes.align.batch, sizes.seed, say=work.say)
     model.save(work.out, tokenizer)

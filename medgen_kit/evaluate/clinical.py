@@ -12,7 +12,7 @@ from ..errors import KitError
 def concept_marks(logits, present, known, names):
     """Concepts read from clips against concepts said by prompts.
 
-    logits: [N, C] of the concept head. present, known: [N, C] in {0, 1} (`align.ConceptSet.targets` of the prompts). names: [C]
+    logits: [N, C] of the concept head. present, known: [N, C] in 0..1 (`align.ConceptSet.targets` of the prompts). names: [C]
     tags such as "finding/polyp". Returns a list of rows {"axis", "shown" (share of asked concepts that are seen), "absent" (share
     of excluded concepts that are not seen), "balanced" (their mean; a guess scores 0.5), "asked", "excluded"}, last row "all".
     """

@@ -74,7 +74,7 @@ def train_classifier(latents, present, known, steps, seed=0, batch=128, lr=1e-3)
 
 @torch.no_grad()
 def classifier_accuracy(model, latents, present, known, noise=0.05):
-    """Share of known concepts that the classifier reads right from real clips at a low noise level."""
+    """Share of known concepts (by weight) that the classifier reads right from real clips at a low noise level."""
     generator = torch.Generator().manual_seed(0)
     s = torch.full((len(latents),), noise)
     right = ((model((1 - noise) * latents + noise * torch.randn(latents.shape, generator=generator), s) > 0) == (present > 0.5)).float()

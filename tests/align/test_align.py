@@ -30,15 +30,32 @@ def test_a_caption_names_denies_and_is_silent():
     from medgen_kit import knowledge
 
     advancing, withdrawing = "The endoscope is advancing in the colon.", "The endoscope is withdrawing in the colon, which shows a polyp."
-    lists = [knowledge.tags(text) for text in [advancing, withdrawing, "A polyp in the colon."] * 10]
-    concepts = align.ConceptSet.of(lists)
+    texts = [advancing, withdrawing, "A polyp in the colon.", "The colon shows no polyp.", "Tachycardia on the patient monitor.",
+             "Bradycardia on the patient monitor."] * 10
+    concepts = align.ConceptSet.of(*([knowledge.tags(text, negated=denied) for text in texts] for denied in (False, True)))
     present, known = concepts.targets([advancing, "The colon shows no polyp."])
     at = {name: i for i, name in enumerate(concepts.names)}
-    assert {"motion/advancing", "motion/withdrawing", "finding/polyp"} <= set(at)
-    assert present[0, at["motion/advancing"]] == 1 and known[0, at["motion/withdrawing"]] == 1 and present[0, at["motion/withdrawing"]] == 0
+    assert {"motion/advancing", "motion/withdrawing", "finding/polyp", "finding/tachycardia"} <= set(at)
+    assert present[0, at["motion/advancing"]] == 1 and present[0, at["motion/withdrawing"]] == 0
+    assert known[0, at["motion/advancing"]] == known[0, at["motion/withdrawing"]] == pytest.approx(1)
     assert known[1, at["finding/polyp"]] == 1 and present[1, at["finding/polyp"]] == 0 and known[1, at["motion/advancing"]] == 0
+    assert known[0, at["finding/tachycardia"]] == known[1, at["finding/tachycardia"]] == 0, "a colon says nothing about the pulse"
+    rivals = {name: {concepts.names[j] for j in np.flatnonzero(concepts.rivals[i])} for name, i in at.items()}
+    assert rivals["motion/advancing"] == {"motion/withdrawing"} and rivals["finding/tachycardia"] == {"finding/bradycardia"}
     with pytest.raises(KitError, match="no medical concept"):
         align.ConceptSet.of([[]] * 20)
+
+
+def test_rivals_weigh_together_as_much_as_the_named_concept(tmp_path):
+    tags = [["modality/endoscopy", f"motion/{way}"] for way in ("left", "right", "up")] * 8 + [["modality/ultrasound", "motion/beating"]] * 8
+    concepts = align.ConceptSet.of(tags)
+    at = {name: i for i, name in enumerate(concepts.names)}
+    row = concepts.rivals[at["motion/left"]]
+    assert row[at["motion/right"]] == row[at["motion/up"]] == pytest.approx(0.5) and row.sum() == pytest.approx(1)
+    assert concepts.rivals[at["modality/ultrasound"]].sum() == pytest.approx(concepts.EASY), "only another kind of picture would say so"
+    concepts.save(tmp_path / "concepts.json")
+    again = align.ConceptSet.load(tmp_path / "concepts.json")
+    assert again.names == concepts.names and np.allclose(again.rivals, concepts.rivals, atol=1e-4)
 
 
 @pytest.fixture(scope="module")
