@@ -47,7 +47,8 @@ def test_a_caption_names_denies_and_is_silent():
 
 
 def test_rivals_weigh_together_as_much_as_the_named_concept(tmp_path):
-    tags = [["modality/endoscopy", f"motion/{way}"] for way in ("left", "right", "up")] * 8 + [["modality/ultrasound", "motion/beating"]] * 8
+    ways = [["modality/endoscopy", f"motion/{way}"] for way in ("left", "right", "up")]
+    tags = 8 * (ways + [["modality/ultrasound", "motion/beating"]])
     concepts = align.ConceptSet.of(tags)
     at = {name: i for i, name in enumerate(concepts.names)}
     row = concepts.rivals[at["motion/left"]]
