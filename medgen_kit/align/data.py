@@ -43,8 +43,8 @@ class ConceptSet:
     """The concepts that the model learns: the tags that occur often enough in the training captions.
 
     names: tags, [C]. rivals: float [C, C]; rivals[i, j] > 0 where j could have been said instead of i (entering instead of withdrawing):
-    naming i says that j is absent, with this weight. A row sums to 1, or to EASY when only another kind of picture would change the word.
-    A concept without rivals that captions deny outright ("no polyp") has its weight on the diagonal.
+    naming i says that j is absent, with this weight. A row sums to the weight of its concept: 1, or EASY where only another kind of
+    picture would change the word. What rivals do not take of it stands on the diagonal ("polyp": captions deny it outright).
     """
 
     names: list
@@ -70,11 +70,7 @@ class ConceptSet:
         present = np.zeros((len(tag_lists), len(names)), np.float32)
         for row, tags in enumerate(tag_lists):
             present[row, [index[t] for t in set(tags) if t in index]] = 1
-        rivals = _rivals(present, names, cls.EASY)
-        for i in {index[tag] for tags in denied for tag in tags if tag in index}:
-            if rivals[i].sum() < 0.5:
-                rivals[i, i] = 1 - rivals[i].sum()
-        return cls(names, rivals)
+        return cls(names, _rivals(present, names, {tag for tags in denied for tag in tags}, cls.EASY))
 
     def targets(self, captions):
         """(present, known): two float arrays [N, C] in 0..1, read from the words of each caption; known is the weight in the loss.
@@ -88,9 +84,7 @@ class ConceptSet:
             present[row, [index[t] for t in knowledge.tags(caption) if t in index]] = 1
             absent = knowledge.tags(caption, negated=True)
             denied[row, [i for t, i in index.items() if t in absent or t.split(":")[0] in absent]] = 1
-        weight = self.rivals.sum(1)
-        weight = np.where(weight > 0, weight, self.EASY)
-        known = present * weight + (1 - present) * np.clip(present @ self.rivals + denied, 0, 1)
+        known = present * self.rivals.sum(1) + (1 - present) * np.clip(present @ self.rivals + denied, 0, 1)
         return present, known.astype(np.float32)
 
     def save(self, path):
@@ -102,22 +96,24 @@ class ConceptSet:
         return cls(facts["names"], np.array(facts["rivals"], np.float32))
 
 
-def _rivals(present, names, easy):
+def _rivals(present, names, denied, easy):
     """Weights [C, C] from present [N, C]: same axis, never in one caption, and in like company, that is beside the same other concepts."""
     together = present.T @ present
     axes = np.array([name.split("/")[0] for name in names])
-    same = axes[:, None] == axes
-    could = same & (together == 0)
+    could = (axes[:, None] == axes) & (together == 0)
     weights = np.zeros_like(together)
-    for i in range(len(names)):
+    for i, name in enumerate(names):
         beside = ~could[i] & (np.arange(len(names)) != i)
         company = together[:, beside] / together.diagonal()[:, None]
         norms = np.linalg.norm(company, axis=1) * np.linalg.norm(company[i])
-        alike = could[i] & ((company @ company[i]) >= 0.3 * norms) & (norms > 0)
-        chosen = alike if alike.any() else could[i]
-        if chosen.any():
-            weights[i, chosen] = (1 if alike.any() else easy) / chosen.sum()
-    return weights
+        alike = could[i] & (company @ company[i] >= 0.3 * norms) & (norms > 0)
+        if alike.any():
+            weights[i, alike] = 1 / alike.sum()
+            continue
+        if could[i].any():
+            weights[i, could[i]] = easy / could[i].sum()
+        weights[i, i] = (1 if name in denied else easy) - weights[i].sum()
+    return weights.clip(0)
 
 
 @dataclass
