@@ -6,11 +6,12 @@ from .. import knowledge
 from ..clip import write_text
 from ..machine import use_threads
 from .data import ClipData, ConceptSet, train_tokenizer
+from .probe import linear_probe
 from .train import fit, retrieval
 
 
 def build(work):
-    """Reads stage `caption`; writes clips.npz, clips.json, tokenizer/, text_encoder/, video_text.safetensors, concepts.json."""
+    """Reads stage `caption`; writes clips.npz, clips.json, tokenizer/, text_encoder/, video_text.safetensors, concepts.json, probe.json."""
     import json
 
     sizes = work.profile
@@ -23,10 +24,17 @@ def build(work):
     captions = [data.rows[i]["detailed"] for i in train]
     concepts = ConceptSet.of(*([knowledge.tags(text, negated=denied) for text in captions] for denied in (False, True)))
     concepts.save(work.out / "concepts.json")
-    model, history = fit(data, tokenizer, concepts, sizes.align.steps, sizes.align.batch, sizes.seed, say=work.say)
+    model, history = fit(data, tokenizer, concepts, sizes.align.steps, sizes.align.batch, sizes.seed, read_steps=sizes.align.read_steps,
+                         say=work.say)
     model.save(work.out, tokenizer)
     write_text(work.out / "history.json", json.dumps(history))
     with torch.no_grad():
         found = {k: round(v, 4) for k, v in retrieval(model, tokenizer, data).items()}
-    return {**found, "clips": len(data.frames), "concepts": len(concepts.names), "vocabulary": len(tokenizer), "steps": len(history),
+    probe = linear_probe(model, tokenizer, data)
+    write_text(work.out / "probe.json", json.dumps(probe))
+    worst = min(probe, key=lambda factor: probe[factor]["read"]) if probe else None
+    if worst:
+        work.say(f"a linear probe reads every factor from the pooled caption, the weakest ({worst}) at {probe[worst]['read']:.2f}")
+    return {**found, "probe_weakest": worst and round(probe[worst]["read"], 4), "clips": len(data.frames), "concepts": len(concepts.names),
+            "vocabulary": len(tokenizer), "steps": len(history),
             "loss_first": history[0]["loss"], "loss_last": history[-1]["loss"]}

@@ -1,22 +1,26 @@
-"""Two towers: a small VideoMAE reads the clip, a small BERT reads the caption; both end in the same space (CLIP, for video).
+"""Two towers: a small VideoMAE reads the clip, a small CLIP text model the caption; both end in the same space (CLIP, for video).
 
-`VideoTextModel` also carries the concept head: which medical concepts does the clip show?
+`VideoTextModel` also carries two concept heads: which medical concepts does the clip show, and which does the caption name?
 """
 
 from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import BertConfig, BertModel, VideoMAEConfig, VideoMAEModel
+from transformers import CLIPTextConfig, CLIPTextModel, VideoMAEConfig, VideoMAEModel
 
 SPACE = 96
 
 
 def text_tower(vocabulary, hidden=96, layers=2, positions=144):
-    """A small bidirectional text encoder (transformers' BERT)."""
-    return BertModel(BertConfig(vocab_size=vocabulary, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=4,
-                                intermediate_size=2 * hidden, max_position_embeddings=positions, hidden_dropout_prob=0.0,
-                                attention_probs_dropout_prob=0.0), add_pooling_layer=False)
+    """A small causal text encoder (transformers' CLIP): each word sees the words before it.
+
+    That is how it learns word order soon: "feet" after "head" is another word than "feet" before it. A small BERT, which sees both
+    sides at once, still read "head to feet" and "feet to head" alike after 800 steps.
+    """
+    return CLIPTextModel(CLIPTextConfig(vocab_size=vocabulary, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=4,
+                                        intermediate_size=2 * hidden, max_position_embeddings=positions, hidden_act="gelu",
+                                        pad_token_id=0, bos_token_id=2, eos_token_id=0))
 
 
 def video_tower(frames=9, size=32, hidden=128, layers=3):
@@ -38,7 +42,7 @@ def to_input(frames):
 
 
 class VideoTextModel(nn.Module):
-    """video(frames) and text(ids, mask) give unit vectors [B, 96]; concepts(frames) gives logits [B, C]."""
+    """video(frames) and text(ids, mask) give unit vectors [B, 96]; the concept heads give logits [B, C]: shown, and said."""
 
     def __init__(self, vision, language, concepts):
         super().__init__()
@@ -46,6 +50,7 @@ class VideoTextModel(nn.Module):
         self.from_video = nn.Linear(vision.config.hidden_size, SPACE, bias=False)
         self.from_text = nn.Linear(language.config.hidden_size, SPACE, bias=False)
         self.concept_head = nn.Linear(vision.config.hidden_size, concepts)
+        self.said_head = nn.Linear(language.config.hidden_size, concepts)
         self.logit_scale = nn.Parameter(torch.tensor(2.66))
 
     def frame_features(self, frames):
@@ -56,14 +61,18 @@ class VideoTextModel(nn.Module):
     def video(self, frames):
         return nn.functional.normalize(self.from_video(self.frame_features(frames).mean(1)), dim=-1)
 
+    def read(self, ids, mask):
+        """The pooled caption: ids, mask int64 [B, L] -> float [B, D]. The generator's prompt."""
+        return pool_words(self.language(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+
     def text(self, ids, mask):
-        hidden = self.language(input_ids=ids, attention_mask=mask).last_hidden_state
-        return nn.functional.normalize(self.from_text(pool_words(hidden, mask)), dim=-1)
+        return nn.functional.normalize(self.from_text(self.read(ids, mask)), dim=-1)
 
     def forward(self, frames, ids, mask):
-        """(video [B, 96], text [B, 96], concept logits [B, C])."""
-        pooled = self.frame_features(frames).mean(1)
-        return nn.functional.normalize(self.from_video(pooled), dim=-1), self.text(ids, mask), self.concept_head(pooled)
+        """(video [B, 96], text [B, 96], logits of the concepts shown [B, C], logits of the concepts said [B, C])."""
+        seen, read = self.frame_features(frames).mean(1), self.read(ids, mask)
+        unit = (nn.functional.normalize(part, dim=-1) for part in (self.from_video(seen), self.from_text(read)))
+        return *unit, self.concept_head(seen), self.said_head(read)
 
     def save(self, folder, tokenizer):
         from safetensors.torch import save_model
@@ -81,6 +90,6 @@ class VideoTextModel(nn.Module):
 
         weights = load_file(str(Path(folder) / "video_text.safetensors"))
         model = cls(VideoMAEModel.from_pretrained(Path(folder) / "video_encoder"),
-                    BertModel.from_pretrained(Path(folder) / "text_encoder", add_pooling_layer=False), len(weights["concept_head.bias"]))
+                    CLIPTextModel.from_pretrained(Path(folder) / "text_encoder"), len(weights["concept_head.bias"]))
         model.load_state_dict(weights, strict=False)
         return model.eval(), PreTrainedTokenizerFast.from_pretrained(Path(folder) / "tokenizer")

@@ -22,7 +22,7 @@ for _library in (diffusers, transformers):      # loading a few megabytes needs 
 
 
 class MedGenTinyPipeline(DiffusionPipeline):
-    """text_encoder (BERT) -> transformer (TinyWan) with scheduler (flow matching, Euler) -> vae (eigenframes). SYNTHETIC output."""
+    """text_encoder (CLIP's) -> transformer (TinyWan) with scheduler (flow matching, Euler) -> vae (eigenframes). SYNTHETIC output."""
 
     model_cpu_offload_seq = "text_encoder->transformer->vae"
 
