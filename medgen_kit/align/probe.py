@@ -6,18 +6,19 @@ import torch
 from .train import words
 
 
-def linear_probe(model, tokenizer, data, kind="brief", at_most=400):
+def linear_probe(model, tokenizer, data, factors=None, kind="brief", at_most=400):
     """{factor: {"read": share, "guess": share, "captions": count}}: a logistic regression reads every factor from the pooled caption.
 
-    Fitted on captions of the training split, tried on those of the test split, which also holds combinations that training never showed.
-    guess: what the commonest value of the training captions gives. Factors whose test captions lack a second value are left out.
+    factors: names such as "ctmr.direction" (default: all that the clips have). Fitted on captions of the training split, tried on
+    those of the test split, which also holds combinations that training never showed. guess: what the commonest value of the training
+    captions gives. Factors that have one value only in either split are left out.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     found = {}
-    for factor in sorted({name for row in data.rows for name in row["factors"] if name != "modality"}):
+    for factor in factors or sorted({name for row in data.rows for name in row["factors"] if name != "modality"}):
         sets = [[i for i in data.split(name) if factor in data.rows[i]["factors"]][:at_most] for name in ("train", "test")]
         answers = [np.array([data.rows[i]["factors"][factor] for i in numbers]) for numbers in sets]
         if any(len(set(values)) < 2 for values in answers):

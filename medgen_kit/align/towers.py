@@ -85,11 +85,14 @@ class VideoTextModel(nn.Module):
     @classmethod
     def load(cls, folder):
         """(model in eval mode, tokenizer) from a finished align stage."""
-        from safetensors.torch import load_file
+        from safetensors import safe_open
+        from safetensors.torch import load_model
         from transformers import PreTrainedTokenizerFast
 
-        weights = load_file(str(Path(folder) / "video_text.safetensors"))
+        weights = str(Path(folder) / "video_text.safetensors")
+        with safe_open(weights, "pt") as file:
+            concepts = file.get_slice("concept_head.bias").get_shape()[0]
         model = cls(VideoMAEModel.from_pretrained(Path(folder) / "video_encoder"),
-                    CLIPTextModel.from_pretrained(Path(folder) / "text_encoder"), len(weights["concept_head.bias"]))
-        model.load_state_dict(weights, strict=False)
+                    CLIPTextModel.from_pretrained(Path(folder) / "text_encoder"), concepts)
+        load_model(model, weights)
         return model.eval(), PreTrainedTokenizerFast.from_pretrained(Path(folder) / "tokenizer")

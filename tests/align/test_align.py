@@ -88,6 +88,61 @@ def test_a_model_learns_and_survives_a_save(toy, tmp_path):
     assert torch.allclose(first[0], second[0]) and torch.allclose(first[1], second[1])
 
 
+@pytest.fixture(scope="module")
+def ways():
+    """Captions of two factors: one is another word, one is only another order of the same words. Clips of noise."""
+    rng, rows = np.random.default_rng(0), []
+    for i in range(160):
+        way, side = ("head to feet", "feet to head")[i % 2], ("left", "right")[rng.integers(2)]
+        start = ("a scan", "slices of the chest", "axial images", "CT")[rng.integers(4)]
+        caption = f"{start}, lesion on the {side}, from {way}"
+        rows.append({"brief": caption, "detailed": caption, "split": "train" if i < 100 else "test", "factors": {"way": way, "side": side}})
+    return align.ClipData(rng.integers(0, 255, (160, 9, 32, 32, 3), dtype=np.uint8), rows)
+
+
+def test_reading_teaches_word_order_and_the_probe_sees_it(ways):
+    from medgen_kit import knowledge
+
+    captions = ways.captions("brief")
+    tokenizer = align.train_tokenizer(captions)
+    concepts = align.ConceptSet.of([knowledge.tags(text) for text in captions])
+    assert {"motion/head to feet", "motion/feet to head"} <= set(concepts.names)
+    torch.manual_seed(0)
+    model = align.VideoTextModel(align.video_tower(layers=1), align.text_tower(len(tokenizer)), len(concepts.names))
+    train = ways.split("train")
+    targets = [torch.as_tensor(part) for part in concepts.targets([captions[i] for i in train])]
+    losses = align.learn_to_read(model, tokenizer, [captions[i] for i in train], *targets, steps=80, batch=32)
+    assert losses[-1] < 0.2 * losses[0]
+    found = align.linear_probe(model, tokenizer, ways)
+    assert found["way"]["read"] == found["side"]["read"] == 1.0 and found["way"]["guess"] == 0.5 and found["way"]["captions"] == 60
+
+    class Bag(torch.nn.Module):
+        """A text tower that is blind to order: the words' own vectors."""
+
+        config = model.language.config
+
+        def __init__(self):
+            super().__init__()
+            self.words = model.language.get_input_embeddings()
+
+        def forward(self, input_ids, attention_mask):
+            return type("Read", (), {"last_hidden_state": self.words(input_ids)})
+
+    blind = align.linear_probe(align.VideoTextModel(model.vision, Bag(), len(concepts.names)), tokenizer, ways, ["way", "side"])
+    assert blind["side"]["read"] == 1.0 and blind["way"]["read"] <= 0.7, "a bag of words cannot tell the two ways apart"
+
+
+def test_padding_and_later_words_change_nothing_before_them(ways):
+    tokenizer = align.train_tokenizer(ways.captions("brief"))
+    tower = align.text_tower(len(tokenizer)).eval()
+    ids, mask = align.words(tokenizer, ["a scan from head to feet", "a scan from feet to head and more: lesion, CT, axial"])
+    alone = align.words(tokenizer, ["a scan from head to feet"])
+    with torch.no_grad():
+        both, one = (tower(input_ids=i, attention_mask=m).last_hidden_state for i, m in ((ids, mask), alone))
+    assert torch.allclose(both[0, :one.shape[1]], one[0], atol=1e-5)
+    assert torch.allclose(both[0, :4], both[1, :4], atol=1e-5) and not torch.allclose(both[0, 4], both[1, 4], atol=1e-3)
+
+
 def test_tokenizer_reads_words_only(toy):
     tokenizer = align.train_tokenizer(["No effusion; heart-rate 60."] * 3)
     ids, mask = align.words(tokenizer, ["no effusion", "NO EFFUSION!", "unheard"])
