@@ -15,8 +15,8 @@ SPACE = 96
 def text_tower(vocabulary, hidden=96, layers=2, positions=144):
     """A small causal text encoder (transformers' CLIP): each word sees the words before it.
 
-    That is how it learns word order soon: "feet" after "head" is another word than "feet" before it. A small BERT, which sees both
-    sides at once, still read "head to feet" and "feet to head" alike after 800 steps.
+    That is how it learns word order soon: "feet" after "head" is another word than "feet" before it. Lesson 04 compares it with a
+    tower that sees both sides at once.
     """
     return CLIPTextModel(CLIPTextConfig(vocab_size=vocabulary, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=4,
                                         intermediate_size=2 * hidden, max_position_embeddings=positions, hidden_act="gelu",

@@ -2,6 +2,8 @@
 
 import torch
 
+from ..align.towers import pool_words
+
 SHORT, LONG = 40, 144          # fixed lengths, so that padding does not depend on the other prompts of a batch
 
 
@@ -16,10 +18,9 @@ def encode_prompts(text_encoder, tokenizer, prompts, length=None):
     longest = max(len(ids) for ids in tokenizer(prompts)["input_ids"])
     length = length or (SHORT if longest <= SHORT else LONG)
     batch = tokenizer(prompts, padding="max_length", truncation=True, max_length=length, return_tensors="pt").to(text_encoder.device)
-    mask = batch["attention_mask"].unsqueeze(-1).to(text_encoder.dtype)
-    words = text_encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state * mask
-    pooled = words.sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(min=1)
-    features = torch.cat([pooled, words], 1)
+    mask = batch["attention_mask"]
+    words = text_encoder(input_ids=batch["input_ids"], attention_mask=mask).last_hidden_state
+    features = torch.cat([pool_words(words, mask)[:, None], words * mask.unsqueeze(-1)], 1)
     empty = torch.tensor([not prompt.strip() for prompt in prompts], device=features.device)
     return features.masked_fill(empty[:, None, None], 0.0)
 

@@ -110,6 +110,20 @@ def test_pipeline_saves_loads_and_repeats(pipe, tmp_path):
                                           generator=torch.Generator().manual_seed(1)).frames)
 
 
+def test_the_generator_reads_the_caption_that_the_towers_read(pipe):
+    """What lesson 04 probes is what the denoiser is handed: the mean over words first, then the words, then zeros."""
+    from medgen_kit.align import VideoTextModel, video_tower, words
+    from medgen_kit.generate.text import encode_prompts
+
+    prompts = ["a beating heart", "an echocardiogram"]
+    features = encode_prompts(pipe.text_encoder, pipe.tokenizer, prompts)
+    towers = VideoTextModel(video_tower(layers=1), pipe.text_encoder, 2).eval()
+    with torch.no_grad():
+        read = towers.read(*words(pipe.tokenizer, prompts))
+    assert torch.allclose(features[:, 0], read, atol=1e-5) and not torch.allclose(read[0], read[1], atol=1e-3)
+    assert features[1, 3].abs().sum() > 0 and features[1, 4:].abs().max() == 0, "the leading mark and two words, then nothing"
+
+
 def test_given_first_frame_is_kept(pipe):
     image = np.full((16, 16, 3), 200, np.uint8)
     frames = pipe(prompt="a beating heart", image=image, num_inference_steps=2, generator=torch.Generator().manual_seed(0)).frames
