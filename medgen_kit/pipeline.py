@@ -23,17 +23,17 @@ class Stage:
 
 
 FLOW = {
-    "taste": Stage("generate.taste:build", (), ("taste",)),
+    "taste": Stage("generate.taste:build", (), ("taste", "sample")),
     "sources": Stage("sources.samples:build", (), ("data",)),
     "raw": Stage("sources.raw:build", (), ("data", "curate")),
     "curate": Stage("curate.stage:build", ("raw",), ("data", "curate")),
     "caption": Stage("caption.stage:build", ("sources", "curate"), ("caption",)),
     "align": Stage("align.stage:build", ("caption",), ("align", "generate")),
-    "generate": Stage("generate.stage:build", ("caption", "align"), ("generate",)),
-    "ablate": Stage("generate.ablate:build", ("caption", "align"), ("generate", "ablate")),
-    "sample": Stage("generate.sample:build", ("caption", "generate"), ("sample",)),
-    "evaluate": Stage("evaluate.stage:build", ("caption", "sample"), ("evaluate",)),
-    "augment": Stage("evaluate.augment:build", ("caption", "generate"), ("augment", "sample")),
+    "generate": Stage("generate.stage:build", ("align",), ("generate",)),
+    "ablate": Stage("generate.ablate:build", ("align",), ("generate", "ablate", "sample")),
+    "sample": Stage("generate.sample:build", ("generate",), ("sample",)),
+    "evaluate": Stage("evaluate.stage:build", ("align", "generate", "sample"), ("evaluate",)),
+    "augment": Stage("evaluate.augment:build", ("generate",), ("augment", "sample")),
 }
 
 

@@ -79,22 +79,26 @@ class Run:
 
     def stages(self):
         """Names of the finished stages."""
-        return sorted(p.parent.name for p in self.root.glob("*/manifest.json"))
+        return sorted(p.parent.name for p in self.root.glob("*/manifest.json") if not p.parent.name.startswith("."))
 
     def manifest(self, stage):
         """manifest.json of a finished stage, or None."""
         path = self.folder(stage) / "manifest.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
-    def fingerprint(self, stage, function, inputs, settings):
-        """Hash of everything a stage depends on: its sizes, seed, inputs and the code of its package."""
-        before = {}
+    def input_marks(self, stage, inputs):
+        """{name: fingerprint} of the finished stages that `stage` reads; KitError when one is not there."""
+        marks = {}
         for name in inputs:
             manifest = self.manifest(name)
             if manifest is None:
                 raise KitError(f"stage '{stage}' needs stage '{name}', which is not there. Run kit.need(run, '{name}') first.")
-            before[name] = manifest["fingerprint"]
-        facts = {"stage": stage, "settings": settings, "inputs": before, "code": code_hash(function)}
+            marks[name] = manifest["fingerprint"]
+        return marks
+
+    def fingerprint(self, stage, function, inputs, settings):
+        """Hash of everything a stage depends on: its sizes, seed, inputs and the code of the rooms that it imports."""
+        facts = {"stage": stage, "settings": settings, "inputs": self.input_marks(stage, inputs), "code": code_hash(function)}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
 
     def is_done(self, stage, function, inputs=(), settings=None):
@@ -109,9 +113,12 @@ class Run:
         """
         settings = settings or {}
         with self._lock(stage):
-            mark = self.fingerprint(stage, function, inputs, settings)
+            mark, read = self.fingerprint(stage, function, inputs, settings), self.input_marks(stage, inputs)
+            self._recover(stage, mark)
             manifest = self.manifest(stage)
             if manifest and manifest["fingerprint"] == mark:
+                if stage not in self.figures():
+                    self.report(stage, **manifest["figures"])
                 return self.folder(stage)
             partial = self._partial(stage, mark)
             work = Work(partial, self.profile, {name: self.folder(name) for name in inputs}, stage, self, settings, watch)
@@ -121,15 +128,19 @@ class Run:
             except OSError as error:
                 raise KitError(f"stage '{stage}' stopped: {error.strerror or error} ({error.filename or partial}). What was done is "
                                f"kept in {partial}; put it right (a full disk?) and run the same cell again.") from error
-            figures = {"seconds": round(time.time() - started, 1), **figures}
-            facts = {"stage": stage, "fingerprint": mark, "inputs": list(inputs), "settings": settings, "profile": self.profile.name,
-                     "seed": self.profile.seed, "version": __version__,
+            if self.input_marks(stage, inputs) != read:
+                shutil.rmtree(partial)
+                raise KitError(f"what stage '{stage}' reads ({', '.join(inputs)}) was made again while it worked, by another notebook with "
+                               "another seed or other sizes. Give that notebook its own run_name, then run the same cell again.")
+            figures = json.loads(json.dumps({"seconds": round(time.time() - started, 1), **figures}, default=float))
+            facts = {"stage": stage, "fingerprint": mark, "inputs": read, "settings": settings, "profile": self.profile.name,
+                     "seed": self.profile.seed, "version": __version__, "figures": figures,
                      "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(started)),
                      "seconds": figures["seconds"], "cpu_seconds": round(time.process_time() - cpu, 1),
                      "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
-            (partial / "inputs.json").unlink(missing_ok=True)
             write_text(partial / "manifest.json", json.dumps(facts, indent=1, default=str))
             swap(partial, self.folder(stage))
+            (self.folder(stage) / "inputs.json").unlink(missing_ok=True)
             self.report(stage, **figures)
         return self.folder(stage)
 
@@ -145,6 +156,15 @@ class Run:
         path = self.root / "report.json"
         whole = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         return whole if section is None else whole.get(section, {})
+
+    def _recover(self, stage, mark):
+        """Finish what an interruption cut off between two renames: a whole partial folder takes its place, an older stage comes back."""
+        partial, old, final = self.root / f".{stage}.partial", self.root / f".{stage}.old", self.folder(stage)
+        whole = partial / "manifest.json"
+        if whole.is_file() and json.loads(whole.read_text(encoding="utf-8"))["fingerprint"] == mark:
+            swap(partial, final)
+        elif old.exists() and not final.exists():
+            os.replace(old, final)
 
     def _partial(self, stage, mark):
         """The partial folder of a stage: kept when it belongs to the same work, emptied when it does not."""

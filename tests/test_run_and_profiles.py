@@ -50,6 +50,60 @@ def test_an_interrupted_stage_is_not_taken_for_whole_and_finds_its_work_again(ru
     assert seen == [[], ["half.txt"]] and run.stages() == ["s"]
 
 
+def test_a_stop_between_the_last_writes_loses_neither_work_nor_figures(run, monkeypatch):
+    from medgen_kit import run as module
+
+    calls, swap = [], module.swap
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(module, "swap", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run.make("s", counted(calls))
+    assert run.stages() == [], "a hidden folder is no finished stage"
+    monkeypatch.setattr(module, "swap", swap)
+    monkeypatch.setattr(run, "report", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run.make("s", counted(calls))
+    monkeypatch.undo()
+    folder = run.make("s", counted(calls))
+    assert len(calls) == 1 and run.figures("s")["made"] == 1 and (folder / "x.txt").read_text() == "1"
+    folder.rename(run.root / ".s.old")
+    assert run.make("s", counted(calls)) == folder and len(calls) == 1 and run.stages() == ["s"]
+
+
+def test_a_full_disk_at_the_manifest_keeps_the_work(run, monkeypatch):
+    from medgen_kit import run as module
+
+    seen, write = [], module.write_text
+
+    def full(path, text):
+        if path.name == "manifest.json":
+            raise KeyboardInterrupt
+        write(path, text)
+
+    def stage(work):
+        seen.append((work.out / "trained.txt").is_file())
+        (work.out / "trained.txt").write_text("an hour of work")
+    monkeypatch.setattr(module, "write_text", full)
+    with pytest.raises(KeyboardInterrupt):
+        run.make("s", stage)
+    monkeypatch.undo()
+    run.make("s", stage)
+    assert seen == [False, True]
+
+
+def test_inputs_made_again_meanwhile_are_noticed(run):
+    run.make("a", counted([]), settings={"seed": 0})
+
+    def reads(work):
+        run.make("a", counted([]), settings={"seed": 1})
+        return {}
+    with pytest.raises(KitError, match="made again while it worked.*run_name"):
+        run.make("b", reads, inputs=("a",))
+    assert run.stages() == ["a"]
+
+
 def test_two_notebooks_make_a_stage_once(run):
     calls = []
 

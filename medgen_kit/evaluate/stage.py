@@ -12,7 +12,10 @@ from . import clinical, controls, frechet, marks, scorer, vbench
 
 
 def build(work):
-    """Reads stage `sample`; writes scorer/, marks.json, scores.csv, decisions.csv, controls.csv, metrics.json, concepts.json, real.npz."""
+    """Reads stages `sample`, `generate` (tokenizer) and `align` (concept head).
+
+    Writes scorer/, marks.json, scores.csv, decisions.csv, controls.csv, metrics.json, concepts.json, real.npz.
+    """
     sizes, seed = work.profile, work.profile.seed
     use_threads(sizes.generate.threads)
     frames, prompts = generated(work.inputs["sample"])
@@ -66,7 +69,7 @@ def through_tokenizer(work, real):
     from ..generate import load_pipeline
     if work.profile.sample.as_dict().get("base_model"):
         return None
-    vae = load_pipeline(work.run.folder("generate") / "pipeline").vae
+    vae = load_pipeline(work.inputs["generate"] / "pipeline").vae
     with torch.no_grad():
         pictures = vae.decode(vae.encode(torch.as_tensor(real))).float().cpu().numpy()
     return (pictures * 255).round().clip(0, 255).astype(np.uint8)
@@ -102,10 +105,10 @@ def standard_metrics(examiner, factors):
 
 
 def concept_rows(work, sets, prompts):
-    """Concept marks of each set of clips by the head of stage `align` (which runs before `sample`, so it is there)."""
+    """Concept marks of each set of clips by the head of stage `align`."""
     found = {}
     for name, clips in sets.items():
-        found[name] = clinical.concept_marks(*clinical.read_concepts(work.run.folder("align"), clips, prompts))
+        found[name] = clinical.concept_marks(*clinical.read_concepts(work.inputs["align"], clips, prompts))
     return found
 
 

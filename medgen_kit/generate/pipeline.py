@@ -46,10 +46,11 @@ class MedGenTinyPipeline(DiffusionPipeline):
         if frames != self.config.num_frames:
             raise KitError(f"this small model was trained on {self.config.num_frames} frames; num_frames={frames} is not possible.")
         shape = (len(prompts), self.transformer.config.channels, frames, 1, 1)
-        x = latents if latents is not None else _noise(shape, generator)
+        x = latents.clone() if latents is not None else _noise(shape, generator)
         x, first = x.to(self.device), self._first_frame(image, len(prompts))
         text = encode_prompts(self.text_encoder, self.tokenizer, prompts)
-        nothing = encode_prompts(self.text_encoder, self.tokenizer, [negative_prompt] * len(prompts), text.shape[1] - 1)
+        nothing = encode_prompts(self.text_encoder, self.tokenizer, [negative_prompt or ""] * len(prompts), text.shape[1] - 1)
+        text, nothing = text.to(self.device), nothing.to(self.device)      # while it is trained on a GPU, only the denoiser lives there
         # equal steps of the noise level from 1 down to 0 (the scheduler adds the 0)
         self.scheduler.set_timesteps(sigmas=np.linspace(1, 1 / num_inference_steps, num_inference_steps), device=self.device)
         for step, t in enumerate(self.progress_bar(self.scheduler.timesteps)):
@@ -65,7 +66,7 @@ class MedGenTinyPipeline(DiffusionPipeline):
                 x = callback_on_step_end(self, step, t, {"latents": x}).pop("latents", x)
         if first is not None:
             x[:, :, :1] = first
-        pictures = self.vae.decode(x).float().cpu()
+        pictures = self.vae.decode(x.to(self.vae.device)).float().cpu()
         if output_type == "latent":
             return WanPipelineOutput(frames=x)
         return WanPipelineOutput(frames=pictures.permute(0, 1, 4, 2, 3) if output_type == "pt" else pictures.numpy())
@@ -80,7 +81,9 @@ class MedGenTinyPipeline(DiffusionPipeline):
         if image.shape[1:] != (size, size, 3) or image.dtype != np.uint8:
             raise KitError(f"image must be uint8 [{size}, {size}, 3] (one first frame, or one per prompt), "
                            f"not {image.dtype} {list(image.shape)}.")
-        return self.vae.encode(torch.as_tensor(np.repeat(image, count, 0) if len(image) == 1 else image)[:, None])
+        if len(image) not in (1, count):
+            raise KitError(f"{len(image)} first frames were given for {count} prompts. Give one for all, or one for each.")
+        return self.vae.encode(torch.as_tensor(np.repeat(image, count, 0) if len(image) == 1 else image)[:, None]).to(self.device)
 
 
 def _noise(shape, generator):

@@ -57,12 +57,15 @@ def build(work):
 class Previews:
     """Samples of a few fixed prompts while training runs: kept for the lesson, and handed to the notebook's monitor."""
 
+    EARLY = (1, 3, 6)                            # twelfths of the training (`train` calls every twelfth); and one at the end
+
     def __init__(self, work, parts, prompts):
         self.work, self.parts, self.prompts, self.kept, self.at = work, parts, prompts, [], []
 
     def __call__(self, step, total, seconds_left, losses, model):
         picture = None
-        if step >= total * (len(self.kept) + 1) / 4 or step == total:
+        due = len(self.kept) < len(self.EARLY) and step >= self.EARLY[len(self.kept)] * (total // 12)
+        if due or step == total:
             model.eval()
             with torch.random.fork_rng():
                 clips = generate_clips(assemble(self.parts, model), self.prompts, self.work.profile.sample, seed=1)

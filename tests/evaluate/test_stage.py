@@ -56,7 +56,7 @@ def test_evaluate_writes_every_row_and_reports_what_it_found(run, monkeypatch):
 
     monkeypatch.setattr(scorer, "train", lambda *a, **k: examiner)
     monkeypatch.setattr(scorer.Scorer, "judge", oracle)
-    folder = run.make("evaluate", stage.build, ("caption", "sample"))
+    folder = run.make("evaluate", stage.build, ("align", "generate", "sample"))
     found = json.loads((folder / "marks.json").read_text())
     assert set(found["marks"]) == {"generated", "real", "real through the tokenizer", "guess"}
     assert found["marks"]["generated"]["all_factors"] == pytest.approx(12 / 18) and found["marks"]["real"]["all_factors"] == 1

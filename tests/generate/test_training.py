@@ -131,7 +131,31 @@ def test_given_first_frame_is_kept(pipe):
     assert np.allclose(frames[0, 0], kept, atol=1e-5) and not np.allclose(frames[0, 1], kept, atol=1e-2)
 
 
+def test_the_callers_noise_is_left_alone(pipe):
+    noise = torch.randn(1, 16, 9, 1, 1, generator=torch.Generator().manual_seed(3))
+    before = noise.clone()
+    pipe(prompt="a heart", latents=noise, image=np.zeros((16, 16, 3), np.uint8), negative_prompt=None, num_inference_steps=1)
+    assert torch.equal(noise, before)
+
+
+def test_previews_are_taken_early_and_at_the_end(monkeypatch):
+    from types import SimpleNamespace
+
+    from medgen_kit.generate import stage
+
+    monkeypatch.setattr(stage, "generate_clips", lambda *a, **k: np.zeros((1, 9, 4, 4, 3), np.uint8))
+    monkeypatch.setattr(stage, "assemble", lambda *a: None)
+    for total in (1282, 1200, 10):
+        previews = stage.Previews(SimpleNamespace(profile=SimpleNamespace(sample=None), watch=None), None, ["a heart"])
+        every = max(1, total // 12)
+        for step in [*range(every, total, every), total]:
+            previews(step, total, 0, {"flow": 1.0}, torch.nn.Linear(1, 1))
+        assert previews.at[0] == every and previews.at[-1] == total and len(previews.at) == 4, previews.at
+
+
 def test_bad_calls_are_refused_in_plain_words(pipe, tmp_path):
+    with pytest.raises(KitError, match="2 first frames were given for 3 prompts"):
+        pipe(prompt=["a heart"] * 3, image=np.zeros((2, 16, 16, 3), np.uint8))
     with pytest.raises(KitError, match="trained on 9 frames"):
         pipe(prompt="a heart", num_frames=81)
     with pytest.raises(KitError, match="first frame"):
