@@ -4,17 +4,20 @@ On disk a set of clips is a Hugging Face VideoFolder: `metadata.jsonl` beside MP
 `datasets.load_dataset("videofolder", data_dir=folder)` reads it without any code of ours.
 """
 
+import csv
 import hashlib
+import io
 import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from .errors import KitError
+from .errors import DiskError, KitError
 from . import video
 
 CATEGORIES = ("clinical practice", "medical teaching", "medical popular science", "medical animation", "medical imaging")
 SPLITS = ("train", "val", "test")
+RECORD = ("file_name", "video_name", "width", "height", "fps", "duration", "bit_rate", "video_category")     # what no record may lack
 
 
 @dataclass
@@ -113,8 +116,17 @@ def write_text(path, text):
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise KitError(f"{path} could not be written ({error.strerror}). Free some disk space or choose another folder, "
+        raise DiskError(f"{path} could not be written ({error.strerror}). Free some disk space or choose another folder, "
                        "then run the same cell again.") from error
+
+
+def write_csv(path, rows, columns=None):
+    """Write dicts as a CSV file, whole or not at all. columns: by default all keys in the order they first appear; lists become JSON."""
+    out = io.StringIO()
+    table = csv.DictWriter(out, list(columns or dict.fromkeys(key for row in rows for key in row)), restval="", lineterminator="\n")
+    table.writeheader()
+    table.writerows({k: json.dumps(v, ensure_ascii=False) if isinstance(v, list) else v for k, v in row.items()} for row in rows)
+    write_text(path, out.getvalue())
 
 
 def write_folder(folder, clips):
@@ -128,7 +140,8 @@ def read_folder(folder, split=None):
     """The clips of a VideoFolder (metadata.jsonl), optionally of one split. KitError when there is none."""
     table = Path(folder) / "metadata.jsonl"
     if not table.is_file():
-        raise KitError(f"{folder} holds no metadata.jsonl, so it is not a set of clips. Run the stage that makes it first.")
+        raise KitError(f"{folder} holds no metadata.jsonl, so it is not a set of clips. Run the stage that makes it first; "
+                       "a folder of another origin is read by sources.medvideocap(root=...).")
     clips = []
     for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
@@ -137,6 +150,10 @@ def read_folder(folder, split=None):
             row = json.loads(line)
         except ValueError as error:
             raise KitError(f"{table}, line {number}: not valid JSON ({error}). Delete the folder and make the stage again.") from error
+        missing = [name for name in RECORD if name not in row]
+        if missing:
+            raise KitError(f"{table}, line {number}: this is no record of a clip ({', '.join(missing)} missing; it has {', '.join(row)}). "
+                           "A folder of another origin is read by sources.medvideocap(root=...), which knows many names of columns.")
         if split is None or row.get("split", "train") == split:
             clips.append(Clip.from_record(folder, row))
     return clips

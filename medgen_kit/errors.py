@@ -1,5 +1,7 @@
 """Errors written for the person in the notebook: what was wrong, with which file or argument, and what to do."""
 
+import errno
+
 
 class KitError(Exception):
     """Something that the reader can put right; the message says how."""
@@ -9,10 +11,21 @@ class KitError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+class DiskError(KitError):
+    """A file that could not be written: no space, no right to write. Whatever stands in a list of things to skip, this does not."""
+
+
+def is_disk_full(error):
+    """True for the many ways in which libraries say that the disk is full (torch and safetensors raise errors of their own)."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    said = ("No space left on device", "os error 28", "PytorchStreamWriter failed", "unexpected pos")
+    return full or any(words in str(error) for words in said)
+
+
 class VideoError(KitError):
     """A video file that cannot be used.
 
-    reason: one of missing, empty, not_media, no_video, no_index, truncated, still_image, too_short, too_large.
+    reason: one of missing, empty, unreadable, not_media, no_video, no_index, truncated, still_image, too_short, too_large.
     path: the file.
     """
 

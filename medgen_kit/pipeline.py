@@ -7,15 +7,27 @@ import importlib
 from dataclasses import dataclass
 
 from .errors import KitError
+from .run import folder_mark
 
 
 @dataclass(frozen=True)
 class Stage:
-    """maker: "module:function" inside medgen_kit. needs: stages it reads. sections: the parts of the profile it depends on."""
+    """maker: "module:function" inside medgen_kit. needs: stages it reads. sections: the parts of the profile it depends on.
+    reads: (section, setting) that names a folder of the user's, whose files count too.
+    """
 
     maker: str
     needs: tuple = ()
     sections: tuple = ()
+    reads: tuple = ()
+
+    def settings(self, profile):
+        """What the stage depends on besides its inputs and its code."""
+        found = profile.settings(*self.sections)
+        if self.reads:
+            section, name = self.reads
+            found["files"] = folder_mark(found[section].get(name))
+        return found
 
     def function(self):
         module, name = self.maker.split(":")
@@ -26,7 +38,7 @@ FLOW = {
     "taste": Stage("generate.taste:build", (), ("taste", "sample")),
     "sources": Stage("sources.samples:build", (), ("data",)),
     "raw": Stage("sources.raw:build", (), ("data", "curate")),
-    "curate": Stage("curate.stage:build", ("raw",), ("data", "curate")),
+    "curate": Stage("curate.stage:build", ("raw",), ("data", "curate"), ("curate", "folder")),
     "caption": Stage("caption.stage:build", ("sources", "curate"), ("caption",)),
     "align": Stage("align.stage:build", ("caption",), ("align", "generate")),
     "generate": Stage("generate.stage:build", ("align",), ("generate",)),
@@ -47,7 +59,7 @@ def need(run, stage, watch=None):
     step = FLOW[stage]
     for before in step.needs:
         need(run, before)
-    settings = run.profile.settings(*step.sections)
+    settings = step.settings(run.profile)
     if not run.is_done(stage, step.function(), step.needs, settings):
         print(f"Making stage '{stage}' of run '{run.root.name}' (profile '{run.profile.name}') ...", flush=True)
     return run.make(stage, step.function(), step.needs, settings, watch)

@@ -5,19 +5,22 @@ renamed when it is done, so nothing half-written is ever taken for whole; an int
 """
 
 import ast
+import contextlib
 import hashlib
 import inspect
 import json
 import os
+import platform
 import resource
 import shutil
 import time
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 from . import __version__
 from .clip import write_text
-from .errors import KitError
+from .errors import KitError, is_disk_full
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -125,8 +128,13 @@ class Run:
             started, cpu = time.time(), time.process_time()
             try:
                 figures = function(work) or {}
-            except OSError as error:
-                raise KitError(f"stage '{stage}' stopped: {error.strerror or error} ({error.filename or partial}). What was done is "
+            except KitError:
+                raise
+            except Exception as error:
+                if not isinstance(error, OSError) and not is_disk_full(error):
+                    raise
+                said = getattr(error, "strerror", None) or ("the disk is full" if is_disk_full(error) else error)
+                raise KitError(f"stage '{stage}' stopped: {said} ({getattr(error, 'filename', None) or partial}). What was done is "
                                f"kept in {partial}; put it right (a full disk?) and run the same cell again.") from error
             if self.input_marks(stage, inputs) != read:
                 shutil.rmtree(partial)
@@ -137,7 +145,8 @@ class Run:
                      "seed": self.profile.seed, "version": __version__, "figures": figures,
                      "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(started)),
                      "seconds": figures["seconds"], "cpu_seconds": round(time.process_time() - cpu, 1),
-                     "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+                     "process_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                     "libraries": library_versions()}
             write_text(partial / "manifest.json", json.dumps(facts, indent=1, default=str))
             swap(partial, self.folder(stage))
             (self.folder(stage) / "inputs.json").unlink(missing_ok=True)
@@ -212,19 +221,43 @@ class _Lock:
         self.lock.release()
 
 
+def library_versions():
+    """{library: installed version} of what changes a stage's figures, for its manifest."""
+    names = ("python", "numpy", "torch", "diffusers", "transformers", "accelerate", "datasets", "av", "opencv-python-headless")
+    found = {"python": platform.python_version()}
+    for name in names[1:]:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def folder_mark(folder):
+    """Hash of names, sizes and times of the files of a folder; "" when there is none."""
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file()) if folder else []
+    facts = [(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12] if facts else ""
+
+
 def code_hash(function):
-    """Hash of the code that a stage depends on: the file of `function` and the rooms' files that it imports, directly or not."""
+    """Hash of the code that a stage depends on: the file of `function`, what it imports of medgen_kit, directly or not, and the data
+    files (.jsonl, .json, .csv) that lie beside that code."""
     path = Path(inspect.getsourcefile(function))
-    files = sorted(imported_files(path)) if Path(__file__).parent in path.parents else [path]
+    files = [path]
+    if Path(__file__).parent in path.parents:
+        code = imported_files(path)
+        files = sorted(code | {file for folder in {file.parent for file in code} for kind in ("*.jsonl", "*.json", "*.csv")
+                               for file in folder.glob(kind)})
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 def imported_files(path):
-    """Files of medgen_kit's sub-packages that a file reaches through relative imports, itself included; the base files are left out."""
+    """Files of medgen_kit that a file reaches through relative imports, itself included; those that shape no result (run, errors,
+    the flow and the profiles, whose values are in the settings) are left out."""
     root, found, waiting = Path(__file__).parent, set(), [path]
+    idle = {root / name for name in ("run.py", "errors.py", "pipeline.py", "__init__.py", "profiles/__init__.py")}
     while waiting:
         path = waiting.pop()
-        if path in found or path.parent == root:
+        if path in found or path in idle:
             continue
         found.add(path)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

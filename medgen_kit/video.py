@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import KitError, VideoError
+from .errors import DiskError, KitError, VideoError
 
-MAX_PIXELS = 64_000_000 * 60          # refuse to hold more than about a minute of 4K in memory
+MAX_BYTES = 2 * 2**30                 # refuse to hold more than this of frames in memory: 5.5 minutes of 640x480 at 8 frames a second
 SAME_BYTES = "rc-lookahead=0:no-mbtree=1"      # x264's look-ahead gives pictures under 64 pixels other bytes every time
 NO_INDEX = "the MP4 has no index (the recording or copy broke off). Copy it again."
 SYNTHETIC = "SYNTHETIC - not for clinical use"
@@ -42,9 +42,13 @@ def _open(path):
     try:
         container = av.open(str(path))
     except (av.error.FFmpegError, ValueError) as error:
+        if isinstance(error, PermissionError):
+            raise VideoError(path, "unreadable", "you may not read this file. Change its permissions, or copy it.") from error
         if _is_mp4(path):
             raise VideoError(path, "no_index", NO_INDEX) from error
         raise VideoError(path, "not_media", "this is not a video file, whatever its name says.") from error
+    except OSError as error:
+        raise VideoError(path, "unreadable", f"the disk does not give this file ({error.strerror or error}). Copy it again.") from error
     if not container.streams.video:
         nothing = not container.streams
         container.close()
@@ -114,9 +118,11 @@ def read(path, count=None, indices=None, size=None):
         indices = sample_indices(info.frames, count)
     wanted = None if indices is None else set(indices)
     kept = info.frames if wanted is None else len(wanted)
-    if info.width * info.height * kept > MAX_PIXELS:
-        raise VideoError(path, "too_large", f"{kept} frames of {info.width}x{info.height} do not fit in memory. Ask for fewer frames "
-                         "with count=, or cut the video first (notebook 02).")
+    height, width = (info.height, info.width) if size is None else (size, size) if isinstance(size, int) else size
+    needed = 3 * width * height * kept
+    if needed > MAX_BYTES:
+        raise VideoError(path, "too_large", f"{kept} frames of {width}x{height} take {needed / 2**30:.1f} GiB of memory. Ask "
+                         "for fewer frames with count=, for smaller ones with size=, or cut the video first (notebook 02).")
     frames = {}
     for number, (_, frame) in enumerate(iter_frames(path)):
         if wanted is None or number in wanted:
@@ -188,7 +194,7 @@ def write(path, frames, fps, crf=18, synthetic=False, title=""):
             container.mux(stream.encode())
         os.replace(part, path)
     except OSError as error:
-        raise KitError(f"{path} could not be written ({error.strerror or error}). Free some disk space, "
+        raise DiskError(f"{path} could not be written ({error.strerror or error}). Free some disk space, "
                        "then run the cell again.") from error
     finally:
         part.unlink(missing_ok=True)

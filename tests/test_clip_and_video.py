@@ -93,9 +93,35 @@ def test_a_file_that_breaks_off_is_truncated(tmp_path, frames):
 
 def test_a_huge_video_is_refused_before_decoding(tmp_path, frames, monkeypatch):
     path = video.write(tmp_path / "v.mp4", frames, 8)
-    monkeypatch.setattr(video, "MAX_PIXELS", 1000)
-    with pytest.raises(VideoError, match="do not fit"):
+    long = video.VideoInfo(1920, 1080, 30, 30 * 60, 60, 8_000_000, "h264")             # a minute of full HD: 10 GiB of frames
+    monkeypatch.setattr(video, "probe", lambda _: long)
+    monkeypatch.setattr(video, "iter_frames", lambda _: pytest.fail("it was decoded"))
+    with pytest.raises(VideoError, match="10.4 GiB of memory") as caught:
         video.read(path)
+    assert caught.value.reason == "too_large"
+
+
+def test_a_huge_video_can_be_read_small_or_in_part(tmp_path, frames, monkeypatch):
+    path = video.write(tmp_path / "v.mp4", frames, 8)
+    long = video.VideoInfo(1920, 1080, 30, 30 * 60, 60, 8_000_000, "h264")
+    monkeypatch.setattr(video, "probe", lambda _: long)
+    assert video.read(path, size=32)[0].shape[1:] == (32, 32, 3)
+    monkeypatch.setattr(video, "probe", lambda _: video.VideoInfo(1920, 1080, 30, len(frames), 1, 8_000_000, "h264"))
+    assert len(video.read(path, count=4)[0]) == 4
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_a_file_that_the_disk_does_not_give_is_unreadable(tmp_path, frames, monkeypatch, error):
+    import av
+
+    def refuse(*_, **__):
+        raise error
+
+    path = video.write(tmp_path / "v.mp4", frames, 8)
+    monkeypatch.setattr(av, "open", refuse)
+    with pytest.raises(VideoError) as caught:
+        video.probe(path)
+    assert caught.value.reason == "unreadable" and str(path) in str(caught.value)
 
 
 def test_full_disk_leaves_nothing_half_written(tmp_path, frames, monkeypatch):

@@ -79,7 +79,7 @@ def gather(run_folder):
         raise KitError(f"{folder / 'sources'} holds {len(clips)} clips, report.json says {report['sources']['clips']}. "
                        "Run notebook 01 again.")
     manifest, stamp = (json.loads((folder / name).read_text(encoding="utf-8")) for name in ("generate/manifest.json", "stamp.json"))
-    run = {key: manifest[key] for key in ("profile", "seed", "version", "peak_memory_mib")}
+    run = {key: manifest[key] for key in ("profile", "seed", "version", "process_peak_mib")}
     return {"run": run | {key: stamp["machine"][key] for key in ("cores", "gpu")}, "report": report, "samples": describe_samples(clips)}
 
 
@@ -191,7 +191,7 @@ def model_fields(figures):
     gains = [[row["task"], row["arm"], share(row["accuracy"]), "" if row["low"] is None else f"{row['difference']:+.3f}",
               "" if row["low"] is None else f"{row['low']:+.3f} to {row['high']:+.3f}"] for row in augment["table"]]
     return {"parameters": f"{report['generate']['parameters'] / 1e6:.2f} million", "steps": f"{report['generate']['steps']:,}",
-            "train_minutes": f"{report['generate']['train_seconds'] / 60:.1f}", "peak_memory": f"{run['peak_memory_mib'] / 1024:.1f}",
+            "train_minutes": f"{report['generate']['train_seconds'] / 60:.1f}", "peak_memory": f"{run['process_peak_mib'] / 1024:.1f}",
             "profile": run["profile"], "seed": run["seed"], "version": run["version"],
             "machine": f"{run['cores']} CPU cores" + (f" and one {run['gpu']}" if run["gpu"] else ""),
             "prompts": tiny["prompts"], "unseen": tiny["unseen"], "model_index": model_index(tiny),

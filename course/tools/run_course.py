@@ -75,6 +75,8 @@ class Course:
             if old.get("key") == key and target.is_file():
                 self.say(f"{head} done before in {clock(old['seconds'])}")
                 continue
+            if self.done.pop(notebook.stem, None):              # whatever happens now, the finished page of before is about to go
+                write_text(self.file, json.dumps(self.done, indent=1))
             seconds = self.one(notebook, target, head, number)
             self.done[notebook.stem] = {"key": key, "seconds": round(seconds, 1)}
             write_text(self.file, json.dumps(self.done, indent=1))

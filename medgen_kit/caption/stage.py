@@ -4,8 +4,6 @@ Good captions are kept; missing and failing ones are written by the profile's ca
 check fails, and what still fails is put aside in quarantine.csv. checks.csv holds one row per clip and a column per check.
 """
 
-import csv
-import io
 import json
 import os
 import shutil
@@ -14,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .. import knowledge
-from ..clip import read_folder, write_folder, write_text
+from ..clip import read_folder, write_csv, write_folder
 from ..errors import KitError, VideoError
 from .backends import backend
 from .checks import CHECKS, Row, check, words
@@ -57,9 +55,9 @@ def build(work):
             clip.path.unlink()
         else:
             good.append(clip)
-    write_table(work.out / "checks.csv", [report_line(*one, origin) for one in zip(clips, first, second)],
+    write_csv(work.out / "checks.csv", [report_line(*one, origin) for one in zip(clips, first, second)],
                 ("clip_id", "file", "origin", *(c.name for c in CHECKS), "verdict"))
-    write_table(work.out / "quarantine.csv", lost, ("clip_id", "file", "reason", "message"))
+    write_csv(work.out / "quarantine.csv", lost, ("clip_id", "file", "reason", "message"))
     write_folder(work.out, good)
     return figures(good, first, origin, lost)
 
@@ -72,7 +70,8 @@ def gather(inputs, out):
     found = []
     for stage, folder in inputs.items():
         for clip in read_folder(folder):
-            found.append((clip, Path(out) / "videos" / stage / clip.path.name))
+            place = clip.path.relative_to(folder)
+            found.append((clip, Path(out) / "videos" / stage / (place.relative_to("videos") if place.parts[0] == "videos" else place)))
     with ThreadPoolExecutor(2) as pool:
         looked = list(pool.map(lambda pair: _look(*pair), found))
     problems = [one for one in looked if isinstance(one, dict)]
@@ -141,15 +140,6 @@ def report_line(clip, first, second, origin):
     """One row of checks.csv: empty where a check passed, what was wrong at first look where it did not."""
     verdict = "quarantine" if second else "rewritten" if first else "pass"
     return {"clip_id": clip.clip_id, "file": clip.video_name, "origin": origin[clip.clip_id], **first, "verdict": verdict}
-
-
-def write_table(path, rows, columns):
-    """Write dicts as CSV with these columns, whole or not at all."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    write_text(path, text.getvalue())
 
 
 def figures(clips, first, origin, lost):

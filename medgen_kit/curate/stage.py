@@ -4,14 +4,14 @@ Every upload is finished by itself (its notes lie in `timelines/`), so an interr
 """
 
 import csv
-import io
+import glob
 import json
 from pathlib import Path
 
 import numpy as np
 
-from .. import video
-from ..clip import Clip, write_folder, write_text
+from .. import sources, video
+from ..clip import Clip, write_csv, write_folder, write_text
 from ..errors import KitError, VideoError
 from ..sources import raw
 from . import agree, backends, border, decide, duplicate, funnel, motion, probe, quality, segment, text
@@ -22,15 +22,10 @@ LICENCE = "CC BY 4.0, MedGen Kit"
 
 
 def build(work):
-    """Stage `curate`. Reads the uploads of stage `raw` (made when missing) or of the profile's own folder; see `curate`."""
+    """Stage `curate`. Reads the uploads of stage `raw`, or the profile's own folder where it names one; see `curate`."""
     options = work.profile.curate.as_dict()
-    folder = options.get("folder") or work.inputs.get("raw") or raw_stage(work)
+    folder = options.get("folder") or work.inputs["raw"]
     return curate(folder, work.out, work.profile.data, seed=work.profile.seed, embedder=options.get("embedder") or "colour", say=work.say)
-
-
-def raw_stage(work):
-    """Folder of stage `raw` in the same run, made when it is not there."""
-    return work.run.make("raw", raw.build, (), work.profile.settings("data", "curate"))
 
 
 def curate(folder, out, data, seed=0, embedder="colour", rules=None, aesthetic="stand-in", technical="stand-in", limits=None, say=print):
@@ -66,7 +61,7 @@ def look_at(path, out, data, judge, rules, scorers, limits=None):
         info = probe.look(path, limits)
         seen = segment.scan(path, segment.step_seconds(data.frames, data.fps), judge.backend.size)
         timeline = watch(seen, judge, rules)
-        rows = [{"clip": f"{path.stem}_{part.first:05d}.mp4", "upload": path.name, "first": part.first, "last": part.last,
+        rows = [{"clip": f"{own_name(path)}_{part.first:05d}.mp4", "upload": path.name, "first": part.first, "last": part.last,
                  "seconds": round((part.last - part.first + 1) / seen.fps, 3), "steps": part.steps, "s_min": round(part.s_min, 4),
                  "medical": chance(part, timeline), "side": probe.resolution(info)} for part in timeline.pop("segments")]
         measure(path, rows, out, data, rules, scorers, seen.fps, "SYNTHETIC" in info.comment)
@@ -76,6 +71,12 @@ def look_at(path, out, data, judge, rules, scorers, limits=None):
         return {"file": path.name, "reason": "unreadable", "message": f"the decoder gave up ({type(error).__name__}: {error}).", "rows": []}
     facts = {"fps": seen.fps, "frames": seen.total, "width": info.width, "height": info.height}
     return {"file": path.name, "reason": "", "message": "", "rows": rows, **facts, **timeline}
+
+
+def own_name(path):
+    """The name of an upload in the names of its clips; with its ending where two uploads differ in nothing else (a.mp4, a.mov)."""
+    twins = [other for other in path.parent.glob(f"{glob.escape(path.stem)}.*") if other.suffix.lower() in KINDS]
+    return path.stem if len(twins) < 2 else path.name.replace(".", "-")
 
 
 def watch(seen, judge, rules):
@@ -206,28 +207,8 @@ def record(out, row, truth):
     extra = {"title": named, "description": facts.get("description", ""), "held_out": False,
              "synthetic": bool(facts), "upload": row["upload"], "first_frame": row["first"], "last_frame": row["last"]}
     extra |= {f"{name}_standin": row[name] for name in ("aesthetic", "technical") if name not in real}
-    category = category_of(factors)
+    category = sources.category(factors["modality"]) if factors else "clinical practice"
     return Clip.of(out / "videos" / row["clip"], video_category=category, camera_motion_type=row["camera"],
                    aesthetic_score=real.get("aesthetic"), dover_score=real.get("technical"),
                    source="simulated: raw" if facts else f"file: {row['upload']}", source_id=row["upload"],
                    licence=LICENCE if facts else "", split="train", factors=factors, extra=extra)
-
-
-def category_of(factors):
-    """The MedVideoCap category of a simulated modality; "clinical practice" where the factors are not known."""
-    from ..sources import brain, simulate
-
-    modality = factors.get("modality")
-    if modality == brain.NAME:
-        return brain.CATEGORY
-    return simulate.SIMULATORS[modality].CATEGORY if modality else "clinical practice"
-
-
-def write_csv(path, rows, columns=None):
-    """A CSV of dict rows; the columns are those of all rows in the order they first appear. Atomic."""
-    columns = list(columns or dict.fromkeys(key for row in rows for key in row))
-    text_out = io.StringIO()
-    writer = csv.DictWriter(text_out, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: json.dumps(v, ensure_ascii=False) if isinstance(v, list) else v for k, v in row.items()} for row in rows)
-    write_text(path, text_out.getvalue())

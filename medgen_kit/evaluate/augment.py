@@ -9,7 +9,7 @@ import json
 import numpy as np
 
 from .. import sources
-from ..clip import write_text
+from ..clip import write_csv, write_text
 from ..errors import KitError
 from ..machine import use_threads
 
@@ -35,7 +35,7 @@ def build(work):
         rows += [{"task": task} | row for row in found]
         examples[factor] = shown
         work.say(f"{task}: " + ", ".join(f"{arm} {np.mean([r['accuracy'] for r in found if r['arm'] == arm]):.2f}" for arm in ARMS))
-    write_text(work.out / "results.csv", csv(rows))
+    write_csv(work.out / "results.csv", rows)
     np.savez_compressed(work.out / "examples.npz", **examples)
     summary = compare(rows)
     write_text(work.out / "table.json", json.dumps(summary))
@@ -102,20 +102,12 @@ def network(classes, width=12):
     return Classifier()
 
 
-def with_change(pictures):
-    """[N, T, 3, H, W] -> [N, T, 6, H, W]: each frame beside its change since the frame before."""
-    import torch
-
-    change = torch.cat([torch.zeros_like(pictures[:, :1]), pictures[:, 1:] - pictures[:, :-1]], 1)
-    return torch.cat([pictures, 3 * change], 2)
-
-
 def classify(frames, labels, test, classes, steps, seed, rough=False, batch=16):
     """Train on clips uint8 [N, 9, 32, 32, 3] with labels [N]; predicted classes [M] of the test clips. rough: classical augmentation."""
     import torch
     from torch.nn import functional as F
 
-    from .scorer import to_pictures
+    from .scorer import to_pictures, with_change
     torch.manual_seed(seed)
     rng, pictures, labels = np.random.default_rng(seed), to_pictures(frames), torch.as_tensor(labels)
     model, ready = network(classes).train(), with_change(pictures)
@@ -169,10 +161,3 @@ def compare(rows, level=0.95):
                         "low": float(change.mean()) - half if known else None, "high": float(change.mean()) + half if known else None,
                         "seeds": n})
     return out
-
-
-def csv(rows):
-    """Rows (dicts) as CSV text."""
-    import pandas as pd
-
-    return pd.DataFrame(rows).to_csv(index=False)

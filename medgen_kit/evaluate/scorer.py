@@ -38,8 +38,7 @@ class Scorer(nn.Module):
 
     def embed(self, pictures):
         """float [N, T, 3, S, S] in -1..1 -> features [N, 64]. Each frame is read beside its change since the frame before."""
-        change = torch.cat([torch.zeros_like(pictures[:, :1]), pictures[:, 1:] - pictures[:, :-1]], 1)
-        seen = self.frame(torch.cat([pictures, 3 * change], 2).flatten(0, 1))
+        seen = self.frame(with_change(pictures).flatten(0, 1))
         return self.project(self.clip(seen.unflatten(0, pictures.shape[:2]).transpose(1, 2)))
 
     def forward(self, pictures):
@@ -100,6 +99,12 @@ def as_input(frames, shape):
     if frames.shape[2:4] == (shape[1], shape[1]):
         return frames
     return np.stack([video.resize(clip, shape[1]) for clip in frames])
+
+
+def with_change(pictures):
+    """[N, T, 3, H, W] -> [N, T, 6, H, W]: each frame beside three times its change since the frame before."""
+    change = torch.cat([torch.zeros_like(pictures[:, :1]), pictures[:, 1:] - pictures[:, :-1]], 1)
+    return torch.cat([pictures, 3 * change], 2)
 
 
 def to_pictures(frames):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from .. import sources
-from ..clip import read_folder, write_text
+from ..clip import read_folder, write_csv, write_text
 from ..errors import KitError
 from ..machine import use_threads
 from . import clinical, controls, frechet, marks, scorer, vbench
@@ -133,10 +133,3 @@ def mark(asked, found):
     wrong = [f"{name.split('.')[1].replace('_', ' ')} {value}, reads {found.get(name)}"
              for name, value in asked.items() if found.get(name) != value]
     return "wrong: " + "; ".join(wrong) if wrong else "right"
-
-
-def write_csv(path, rows):
-    """Rows (dicts) as a CSV file, whole or not at all."""
-    import pandas as pd
-
-    write_text(path, pd.DataFrame(rows).to_csv(index=False))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import video
-from ..clip import write_text
+from ..clip import write_csv, write_text
 from ..errors import KitError
 from . import agreement
 from .vbench import GRADES, human_warping_error
@@ -88,11 +88,7 @@ def rate(folder, rater, item, answers):
         if answers.get(name) not in allowed:
             raise KitError(f"{item}, '{name}': answer one of {', '.join(allowed)}, not {answers.get(name)!r}.")
     rows = {row["item"]: row for row in read_sheet(path)} | {item: {"item": item} | {name: answers[name] for name in COLUMNS[1:]}}
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows.values())
-    write_text(path, text.getvalue())
+    write_csv(path, list(rows.values()), COLUMNS)
 
 
 def read_sheet(path):

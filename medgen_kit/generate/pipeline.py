@@ -105,6 +105,11 @@ def load_pipeline(folder, **options):
     elif Path(folder).exists():
         raise KitError(f"{folder} holds no model_index.json, so it is no diffusers pipeline. Run lesson 05 first, or check the name.")
     else:
-        pipe = DiffusionPipeline.from_pretrained(str(folder), **options)
+        try:
+            pipe = DiffusionPipeline.from_pretrained(str(folder), **options)
+        except (OSError, ValueError) as error:                  # huggingface_hub's errors are among them
+            raise KitError(f"'{folder}' is no folder here, and no pipeline of that name could be fetched from the hub "
+                           f"({str(error).splitlines()[0][:160]}). Check the name and the network, log in for a gated model, "
+                           "or give the folder of a downloaded pipeline.") from error
     pipe.set_progress_bar_config(disable=True)
     return pipe

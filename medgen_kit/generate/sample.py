@@ -3,16 +3,12 @@
 import numpy as np
 import torch
 
-from .. import video
+from .. import sources, video
 from ..clip import Clip, write_folder, write_text
 from ..errors import KitError
 from ..machine import device
 from .pipeline import load_pipeline
 from .prompts import make_prompts
-
-CATEGORY = {"echo": "medical imaging", "ctmr": "medical imaging", "brain": "medical imaging", "endoscopy": "clinical practice",
-            "laparoscopy": "clinical practice", "microscopy": "medical popular science", "ecg": "medical animation",
-            "slide": "medical teaching"}
 
 
 def open_generator(profile, folder):
@@ -59,7 +55,7 @@ def write_clips(folder, clips, rows, fps=8, source="MedGen-tiny"):
     made = []
     for number, (frames, row) in enumerate(zip(clips, rows)):
         path = video.write(folder / "videos" / f"{number:04d}.mp4", video.mark_synthetic(frames), fps, synthetic=True, title=row["prompt"])
-        made.append(Clip.of(path, video_category=CATEGORY[row["factors"]["modality"]], brief_caption=row["prompt"], source=source,
+        made.append(Clip.of(path, video_category=sources.category(row["factors"]["modality"]), brief_caption=row["prompt"], source=source,
                             source_id=f"generated/{number}", licence="CC BY 4.0 (synthetic, never for clinical use)", split="test",
                             factors=row["factors"], extra={"unseen": row["unseen"], "prompt": row["prompt"], "synthetic": True}))
     return write_folder(folder, made)

@@ -14,6 +14,10 @@ FOLDER = Path(__file__).parent
 DEFAULT = "cpu"
 
 
+class NoSetting(KitError, AttributeError):
+    """A size that the profile does not have; an AttributeError too, so that copy, pickle and hasattr work on a section."""
+
+
 class Section(SimpleNamespace):
     """One block of a profile, with attribute access; `as_dict()` gives it back as plain data."""
 
@@ -21,7 +25,7 @@ class Section(SimpleNamespace):
         return dict(self.__dict__)
 
     def __getattr__(self, name):
-        raise KitError(f"this profile has no setting '{name}' here; it has: {', '.join(sorted(self.__dict__))}.")
+        raise NoSetting(f"this profile has no setting '{name}' here; it has: {', '.join(sorted(self.__dict__))}.")
 
 
 class Profile:

@@ -25,7 +25,7 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({"FACTORS", "MOTION", "combinations", "is_held_out", "render", "describe", "title", *_NAMES, *_MODULES})
+    return sorted({"FACTORS", "MOTION", "category", "combinations", "is_held_out", "render", "describe", "title", *_NAMES, *_MODULES})
 
 
 def _factors():
@@ -96,6 +96,13 @@ def describe(factors, rng):
     from . import brain, simulate
 
     return brain.describe(plain(factors), rng) if factors.get("modality") == "brain" else simulate.describe(factors, rng)
+
+
+def category(modality):
+    """The MedVideoCap category that a modality's clips belong to."""
+    from . import brain, simulate
+
+    return brain.CATEGORY if modality == brain.NAME else simulate.SIMULATORS[modality].CATEGORY
 
 
 def title(factors, rng):

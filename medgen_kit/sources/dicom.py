@@ -12,7 +12,8 @@ from .picture import WINDOWS, Picture, percentile_window, rgb, window as apply_w
 
 # header fields that describe the picture; everything else (names, numbers, dates, places, free text) is left behind
 FACTS = ("ImageType", "PhotometricInterpretation", "SliceThickness", "KVP", "MagneticFieldStrength", "EchoTime", "RepetitionTime",
-         "ScanningSequence", "MRAcquisitionType", "TransducerType", "ViewPosition", "BurnedInAnnotation", "LossyImageCompression")
+         "ScanningSequence", "MRAcquisitionType", "ImageOrientationPatient", "TransducerType", "ViewPosition", "BurnedInAnnotation",
+         "LossyImageCompression")
 CENTIMETRES = 3                       # PhysicalUnitsXDirection of an ultrasound region
 MAX_VALUES = 2**31                    # refuse to unpack more than this many pixel values
 
@@ -74,6 +75,9 @@ def from_dicom_series(folder, window=None):
         raise KitError(f"{folder} is not a folder with DICOM slices. Give the folder that holds one file per slice.")
     with _quiet():
         slices = sorted(((_position(_read(path), path), path) for path in files), key=lambda pair: pair[0])
+    if window is None:
+        with _quiet():
+            window = _series_window([path for _, path in slices])
     pictures = [from_dicom(path, window) for _, path in slices]
     shapes = {p.frames.shape for p in pictures}
     if len(shapes) > 1:
@@ -82,6 +86,27 @@ def from_dicom_series(folder, window=None):
     gap = float(np.median(np.diff([place for place, _ in slices]))) if len(slices) > 1 else None
     return Picture(np.concatenate([p.frames for p in pictures]), None, first.spacing, first.modality, first.laterality, first.body_part,
                    first.facts | {"slices": len(slices), "slice_distance_mm": gap})
+
+
+def _series_window(paths):
+    """One (centre, width) for all slices, so that their brightness can be compared; None leaves VOI tables and colours as they are.
+
+    The median of the files' own windows; where they have none, percentiles of all slices together.
+    """
+    windows, values = [], []
+    for path in paths:
+        data = _read(path)
+        if data.SamplesPerPixel != 1 or data.PhotometricInterpretation == "PALETTE COLOR":
+            return None
+        picture = _rescale(data, _pixels(data, path))
+        found, used = _own_window(data, picture)
+        if found is None:
+            return None
+        windows.append(found if not used.startswith("percentiles") else None)
+        values.append(_without_padding(data, picture[:, ::4, ::4]).ravel())
+    if None in windows:
+        return percentile_window(np.concatenate(values))
+    return tuple(float(v) for v in np.median(windows, axis=0))
 
 
 def _read(path):
@@ -179,9 +204,12 @@ def _own_window(data, values):
             return (float(centre), float(width)), "file"
     if data.get("Modality") == "CT" and "RescaleIntercept" in (_group(data, "PixelValueTransformationSequence") or data):
         return WINDOWS["soft tissue"], "soft tissue"
+    return percentile_window(_without_padding(data, values)), "percentiles 1 to 99.5"
+
+
+def _without_padding(data, values):
     padding = data.get("PixelPaddingValue")
-    picture = values if padding is None else values[values != padding]
-    return percentile_window(picture), "percentiles 1 to 99.5"
+    return values if padding is None else values[values != padding]
 
 
 def _voi(data, values):

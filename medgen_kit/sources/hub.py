@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from ..clip import CATEGORIES, Clip, write_folder
-from ..errors import KitError
+from ..errors import DiskError, KitError
 from .repository import Repository
 
 REPO = "FreedomIntelligence/MedVideoCap-55K"
@@ -87,6 +87,8 @@ def medvideocap_clips(folder, limit, split="train", repo=REPO, root=None, token=
             continue
         try:
             clips.append(to_clip(record, fetch_video(record, folder / "videos", token)))
+        except DiskError:
+            raise
         except KitError as error:
             problems.append(str(error))
         if say and clips and len(clips) % 50 == 0:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from .. import video
 from ..clip import inside
-from ..errors import KitError, VideoError
+from ..errors import DiskError, KitError, VideoError, is_disk_full
 
 TABLES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
@@ -79,6 +79,11 @@ class Repository:
             os.replace(part, target)
         except VideoError as error:
             raise VideoError(place[-1], error.reason, f"the file in {self} is not a usable video. Leave it out.") from error
+        except OSError as error:
+            if not is_disk_full(error):
+                raise KitError(f"{place[-1]} could not be copied from {self} to {folder} ({error.strerror or error}).") from error
+            raise DiskError(f"{target} could not be written: the disk is full. Free some space or choose another folder, then run the "
+                            "same cell again; what was fetched before stays.") from error
         except (zipfile.BadZipFile, EOFError) as error:
             raise KitError(f"{place[0]} in {self} is a broken archive at {place[-1]} ({error}). Fetch the archive again.") from error
         finally:
@@ -155,7 +160,7 @@ class plain_network_errors:
         return self
 
     def __exit__(self, kind, error, trace):
-        if kind is None or self.where.root is not None or issubclass(kind, KitError):
+        if kind is None or self.where.root is not None or issubclass(kind, KitError) or is_disk_full(error):
             return False
         from huggingface_hub import errors
 

@@ -114,14 +114,13 @@ def _clip(job, path, seed, i, frames):
     extra = {"title": sources.title(job.factors, rng), "held_out": bool(sources.is_held_out(job.factors)), "synthetic": synthetic}
     if synthetic:
         brief, detailed = sources.describe(job.factors, rng)
-        category = sources.simulate.SIMULATORS[job.modality].CATEGORY
     else:
         named = sources.plain(job.factors)
         places = brain.positions(named, np.random.default_rng((seed, i)), frames)       # the same draws as in sources.render
         extra["positions_mm"] = [round(float(places[0]), 1), round(float(places[-1]), 1)]
         brief, detailed = brain.describe(named, rng, (places[0], places[-1]))
-        category = brain.CATEGORY
-    return Clip.of(path, video_category=category, camera_motion_type=CAMERA.get(job.factors.get("endoscopy.camera"), "static shot"),
+    camera = CAMERA.get(job.factors.get("endoscopy.camera"), "static shot")
+    return Clip.of(path, video_category=sources.category(job.modality), camera_motion_type=camera,
                    brief_caption=brief, detailed_caption=detailed, source=f"simulated: {job.modality}" if synthetic else brain.SOURCE,
                    source_id=f"simulated/{job.name}" if synthetic else brain.FILE, licence=OURS if synthetic else brain.LICENCE,
                    split=job.split, factors=dict(job.factors), extra=extra)

@@ -38,7 +38,7 @@ def make(folder, **changes):
                           factors=factors, extra={"held_out": held, "synthetic": not real}))
     write_folder(folder / "sources", clips)
     (folder / "generate").mkdir(exist_ok=True)
-    manifest = {"profile": "cpu", "seed": 0, "version": "0.1.0", "peak_memory_mib": 1500}
+    manifest = {"profile": "cpu", "seed": 0, "version": "0.1.0", "process_peak_mib": 1500}
     (folder / "generate" / "manifest.json").write_text(json.dumps(manifest))
     (folder / "stamp.json").write_text(json.dumps({"machine": {"cores": 2, "gpu": None}}))
     (folder / "report.json").write_text(json.dumps(report))
