@@ -31,4 +31,7 @@ class VideoError(KitError):
 
     def __init__(self, path, reason, message):
         super().__init__(f"{path}: {message} [{reason}]")
-        self.path, self.reason = path, reason
+        self.path, self.reason, self.message = path, reason, message
+
+    def __reduce__(self):                      # so that it survives the way back from a worker process
+        return VideoError, (self.path, self.reason, self.message)

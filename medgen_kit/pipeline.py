@@ -42,7 +42,7 @@ FLOW = {
     "caption": Stage("caption.stage:build", ("sources", "curate"), ("caption",)),
     "align": Stage("align.stage:build", ("caption",), ("align", "generate")),
     "generate": Stage("generate.stage:build", ("align",), ("generate",)),
-    "ablate": Stage("generate.ablate:build", ("align",), ("generate", "ablate", "sample")),
+    "ablate": Stage("generate.ablate:build", ("align", "generate"), ("generate", "ablate", "sample")),
     "sample": Stage("generate.sample:build", ("generate",), ("sample",)),
     "evaluate": Stage("evaluate.stage:build", ("align", "generate", "sample"), ("evaluate",)),
     "augment": Stage("evaluate.augment:build", ("generate",), ("augment", "sample")),

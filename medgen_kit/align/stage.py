@@ -11,7 +11,10 @@ from .train import fit, retrieval
 
 
 def build(work):
-    """Reads stage `caption`; writes clips.npz, clips.json, tokenizer/, text_encoder/, video_text.safetensors, concepts.json, probe.json."""
+    """Reads stage `caption`; writes clips.npz, clips.json, tokenizer/, text_encoder/, video_text.safetensors, concepts.json, probe.json.
+
+    text_reader/ is the text tower before the contrastive part: what the generator reads with when that part is switched off.
+    """
     import json
 
     sizes = work.profile
@@ -25,7 +28,7 @@ def build(work):
     concepts = ConceptSet.of(*([knowledge.tags(text, negated=denied) for text in captions] for denied in (False, True)))
     concepts.save(work.out / "concepts.json")
     model, history = fit(data, tokenizer, concepts, sizes.align.steps, sizes.align.batch, sizes.seed, read_steps=sizes.align.read_steps,
-                         say=work.say)
+                         after_reading=lambda tower: tower.save_pretrained(work.out / "text_reader"), say=work.say)
     model.save(work.out, tokenizer)
     write_text(work.out / "history.json", json.dumps(history))
     with torch.no_grad():

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import torch
 
+from ..errors import KitError
 from .losses import concept_loss, info_nce, recall_at
 from .towers import VideoTextModel, text_tower, video_tower
 
@@ -23,7 +24,7 @@ def learn_to_read(model, tokenizer, captions, present, known, steps, batch=64, s
     """
     rng = np.random.default_rng([seed, 1])
     weights = [*model.language.parameters(), *model.said_head.parameters()]
-    optimizer = torch.optim.AdamW(weights, lr=lr, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(weights, lr=lr, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2), pct_start=0.1)
     losses = []
     for _ in range(steps):
@@ -37,17 +38,17 @@ def learn_to_read(model, tokenizer, captions, present, known, steps, batch=64, s
     return losses
 
 
-def fit(data, tokenizer, concepts, steps, batch=64, seed=0, lr=1e-3, concept_weight=0.5, read_steps=0, say=print):
+def fit(data, tokenizer, concepts, steps, batch=64, seed=0, lr=1e-3, concept_weight=0.5, read_steps=0, after_reading=None, say=print):
     """Train a `VideoTextModel` on the training split; returns (model, history of {"step", "loss", "contrast", "concepts", "said"}).
 
     First the text tower alone learns to read brief captions (`learn_to_read`, read_steps). Then both towers: brief and detailed captions
     take turns, AdamW, one-cycle learning rate; the loss is InfoNCE + concept_weight x the concept losses of both heads, on what the
-    caption names or denies.
+    caption names or denies. after_reading: called with the text tower in between, when it has not seen a clip yet.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model = VideoTextModel(video_tower(data.frames.shape[1], data.frames.shape[2]), text_tower(len(tokenizer)), len(concepts.names)).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2), pct_start=0.1)
     train, started, history = data.split("train"), time.time(), []
     targets = {kind: [torch.as_tensor(part) for part in concepts.targets(data.captions(kind))] for kind in ("brief", "detailed")}
@@ -55,6 +56,8 @@ def fit(data, tokenizer, concepts, steps, batch=64, seed=0, lr=1e-3, concept_wei
         losses = learn_to_read(model, tokenizer, [data.rows[i]["brief"] for i in train], *(part[train] for part in targets["brief"]),
                                read_steps, batch, seed)
         say(f"text tower: {read_steps} steps of reading, concept loss {losses[0]:.3f} -> {losses[-1]:.3f}")
+    if after_reading:
+        after_reading(model.language)
     for step in range(steps):
         chosen = rng.choice(train, min(batch, len(train)), replace=False)
         kind = ("brief", "detailed")[step % 2]
@@ -88,13 +91,21 @@ def embed(model, tokenizer, frames, captions, batch=64):
 
 
 def one_clip_each(data, split="test"):
-    """One clip number per combination of factors in a split: among these, a caption has exactly one right clip."""
+    """One clip number per combination of factors in a split: among these, a caption has exactly one right clip.
+
+    Where no clip of the split has known factors, one clip per brief caption. KitError for a split with fewer than two such clips.
+    """
     seen, chosen = set(), []
-    for i in data.split(split):
-        key = tuple(sorted(data.rows[i]["factors"].items()))
+    keys = {i: tuple(sorted(data.rows[i]["factors"].items())) for i in data.split(split)}
+    if not any(keys.values()):
+        keys = {i: data.rows[i]["brief"] for i in keys}
+    for i, key in keys.items():
         if key and key not in seen:
             seen.add(key)
             chosen.append(i)
+    if len(chosen) < 2:
+        raise KitError(f"retrieval needs at least two different clips in split '{split}', and there are {len(chosen)}. "
+                       "Raise data.clips in the profile, or give more clips this split.")
     return np.array(chosen, int)
 
 

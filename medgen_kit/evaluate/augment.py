@@ -11,7 +11,7 @@ import numpy as np
 from .. import sources
 from ..clip import write_csv, write_text
 from ..errors import KitError
-from ..machine import use_threads
+from ..machine import side_by_side, use_threads
 
 TASKS = {"heart: dilated chamber": "echo.chamber", "endoscopy: polyp": "endoscopy.polyp", "CT and MR: lesion": "ctmr.lesion"}
 ARMS = ("real only", "real + classical", "real + generated", "real + more real")
@@ -20,21 +20,18 @@ SIZES = {"real": 12, "extra": 36, "test": 180, "steps": 75}
 
 def build(work):
     """Reads the pipeline of stage `generate`; writes results.csv (one row per task, arm and seed) and table.json."""
-    from ..generate import load_pipeline
-    from ..generate.sample import generate_clips, key_frames
-
     use_threads(work.profile.generate.threads)
     sizes, seed = SIZES | work.profile.augment.as_dict(), work.profile.seed
-    pipe, rows, examples = load_pipeline(work.inputs["generate"] / "pipeline"), [], {}
-
-    def make(prompts, seed):
-        return key_frames(generate_clips(pipe, prompts, work.profile.sample, seed))
-
+    jobs = [(factor, work.inputs["generate"] / "pipeline", work.profile.sample, sizes, seed + 1000 * number, k)
+            for number, factor in enumerate(TASKS.values()) for k in range(sizes["seeds"])]
+    found = dict(side_by_side(sampled_seed, jobs, sizes["workers"]))
+    rows, examples = [], {}
     for number, (task, factor) in enumerate(TASKS.items()):
-        found, shown = run_task(factor, make, sizes, seed + 1000 * number)
-        rows += [{"task": task} | row for row in found]
-        examples[factor] = shown
-        work.say(f"{task}: " + ", ".join(f"{arm} {np.mean([r['accuracy'] for r in found if r['arm'] == arm]):.2f}" for arm in ARMS))
+        own = [found[number * sizes["seeds"] + k] for k in range(sizes["seeds"])]
+        rows += [{"task": task} | row for some, _ in own for row in some]
+        examples[factor] = own[0][1]
+        means = {arm: np.mean([row["accuracy"] for row in rows if (row["task"], row["arm"]) == (task, arm)]) for arm in ARMS}
+        work.say(f"{task}: " + ", ".join(f"{arm} {mean:.2f}" for arm, mean in means.items()))
     write_csv(work.out / "results.csv", rows)
     np.savez_compressed(work.out / "examples.npz", **examples)
     summary = compare(rows)
@@ -44,33 +41,45 @@ def build(work):
             "table": summary, "mean_gain_generated": gain["real + generated"], "mean_gain_more_real": gain["real + more real"]}
 
 
+def sampled_seed(factor, folder, settings, sizes, seed, k):
+    """`run_seed` with clips from the pipeline saved in `folder`; settings: section `sample` of a profile."""
+    from ..generate import load_pipeline
+    from ..generate.sample import generate_clips, key_frames
+
+    pipe = load_pipeline(folder)
+    return run_seed(factor, lambda prompts, seed: key_frames(generate_clips(pipe, prompts, settings, seed)), sizes, seed, k)
+
+
 def run_task(factor, make, sizes, seed=0, source=None):
     """All arms and seeds of one task: (rows {"arm", "seed", "accuracy", "f1"}, some generated clips uint8 [classes, T, S, S, 3]).
 
     make(prompts, seed): clips uint8 [N, 9, 32, 32, 3] of N prompts. source: offers FACTORS, combinations, render, describe.
     Every seed has its own real clips, generated clips and starting weights; the test clips are the same for all.
     """
+    found = [run_seed(factor, make, sizes, seed, k, source) for k in range(sizes.get("seeds", 1))]
+    return [row for rows, _ in found for row in rows], found[0][1]
+
+
+def run_seed(factor, make, sizes, seed, k, source=None):
+    """All arms of one task with its k-th real clips, generated clips and starting weights; returns as `run_task`."""
     source = source or sources
     if factor not in source.FACTORS:
         raise KitError(f"there is no factor '{factor}'. Factors: {', '.join(source.FACTORS)}.")
-    classes, rows, examples = list(source.FACTORS[factor]), [], None
+    classes, rows, sets = list(source.FACTORS[factor]), [], {}
     asked = balanced(source, factor, sizes["test"], seed + 99)
     test, answer = source.render(asked, seed + 600_011, 9, 32), truth(asked, factor, classes)
-    for k in range(sizes["seeds"]):
-        sets = {}
-        for name, count, offset in (("real", sizes["real"], 1), ("more", sizes["extra"], 2), ("generated", sizes["extra"], 3)):
-            factors = balanced(source, factor, count, seed + 10 * k + offset)
-            rng = np.random.default_rng([seed, k, offset])
-            clips = (make([source.describe(row, rng)[0] for row in factors], seed + k) if name == "generated"
-                     else source.render(factors, seed + 700_001 + 10 * k + offset, 9, 32))
-            sets[name] = clips, truth(factors, factor, classes)
-        examples = sets["generated"][0][:len(classes)] if examples is None else examples
-        for arm, others, rough in (("real only", (), False), ("real + classical", (), True), ("real + generated", ("generated",), False),
-                                   ("real + more real", ("more",), False)):
-            parts = [sets[name] for name in ("real", *others)]
-            guess = classify(*(np.concatenate(part) for part in zip(*parts)), test, len(classes), sizes["steps"], seed + k, rough)
-            rows.append({"arm": arm, "seed": k} | marks_of(answer, guess))
-    return rows, examples
+    for name, count, offset in (("real", sizes["real"], 1), ("more", sizes["extra"], 2), ("generated", sizes["extra"], 3)):
+        factors = balanced(source, factor, count, seed + 10 * k + offset)
+        rng = np.random.default_rng([seed, k, offset])
+        clips = (make([source.describe(row, rng)[0] for row in factors], seed + k) if name == "generated"
+                 else source.render(factors, seed + 700_001 + 10 * k + offset, 9, 32))
+        sets[name] = clips, truth(factors, factor, classes)
+    for arm, others, rough in (("real only", (), False), ("real + classical", (), True), ("real + generated", ("generated",), False),
+                               ("real + more real", ("more",), False)):
+        parts = [sets[name] for name in ("real", *others)]
+        guess = classify(*(np.concatenate(part) for part in zip(*parts)), test, len(classes), sizes["steps"], seed + k, rough)
+        rows.append({"arm": arm, "seed": k} | marks_of(answer, guess))
+    return rows, sets["generated"][0][:len(classes)]
 
 
 def balanced(source, factor, count, seed):

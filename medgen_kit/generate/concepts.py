@@ -49,6 +49,21 @@ class ConceptClassifier(nn.Module):
     def forward(self, x_s, s):
         return self.net(self.denoiser(x_s, s))
 
+    def save(self, path):
+        from safetensors.torch import save_file
+
+        save_file(self.state_dict(), str(path))
+
+    @classmethod
+    def load(cls, path):
+        """The frozen classifier of a finished stage `generate`."""
+        from safetensors.torch import load_file
+
+        weights = load_file(str(path))
+        model = cls(len(weights["denoiser.mean"]), len(weights["net.6.bias"]))
+        model.load_state_dict(weights)
+        return model.eval().requires_grad_(False)
+
 
 def train_classifier(latents, present, known, steps, seed=0, batch=128, lr=1e-3):
     """A frozen `ConceptClassifier` of real latents [N, C, T, 1, 1], trained at noise levels .02 to .95; targets as in ConceptSet."""

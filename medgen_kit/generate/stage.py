@@ -17,6 +17,9 @@ from .sample import generate_clips
 from .train import Recipe, train
 
 
+SET, CLASSIFIER = "training_set.safetensors", "classifier.safetensors"
+
+
 def assemble(parts, denoiser):
     """The whole pipeline around a denoiser."""
     pipe = MedGenTinyPipeline(parts.tokenizer, parts.text_encoder, denoiser, parts.vae,
@@ -33,14 +36,18 @@ def make_classifier(data, steps, seed):
 
 
 def build(work):
-    """Reads stage `align`; writes pipeline/, previews.npz (samples while it trained), history.json, flipped_words.json."""
+    """Reads stage `align`; writes pipeline/, training_set.safetensors, classifier.safetensors (not without knowledge alignment),
+    previews.npz (samples while it trained), history.json, flipped_words.json."""
     profile, sizes = work.profile, work.profile.generate
     use_threads(sizes.threads)
     parts = load_parts(work.inputs["align"], sizes.components, sizes.text, profile.seed)
     data = training_set(parts)
+    data.save(work.out / SET)
     psnr = parts.vae.psnr(parts.clips.frames[parts.clips.split("test")])
     work.say(f"{len(data)} training clips; eigenframes keep {psnr:.1f} dB; {len(parts.concepts.names)} concepts")
     classifier, accuracy = make_classifier(data, sizes.classifier_steps, profile.seed) if sizes.knowledge else (None, None)
+    if classifier is not None:
+        classifier.save(work.out / CLASSIFIER)
     rows = make_prompts(8, profile.seed)
     previews = Previews(work, parts, [row["prompt"] for row in rows])
     denoiser, figures = train(data, classifier, Recipe.of(profile), work.out, work.say, previews)

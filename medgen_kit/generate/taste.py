@@ -9,10 +9,9 @@ from .. import sources
 from ..align import ClipData, text_tower, train_tokenizer
 from ..clip import write_text
 from ..machine import use_threads
-from .data import KINDS, Parts, TrainingSet
+from .data import KINDS, Parts, TrainingSet, read_captions
 from .sample import generate_clips, key_frames
 from .stage import assemble
-from .text import LONG, SHORT, encode_captions
 from .tokenizer import EigenframeTokenizer
 from .train import Recipe, train
 
@@ -27,10 +26,9 @@ def build(work):
     rows = parts.clips.rows
     features = torch.zeros(len(rows), parts.clips.frames.shape[1], 1)
     nothing = torch.zeros(len(rows), 1)
-    text = {kind: encode_captions(parts.text_encoder, parts.tokenizer, [row[kind] for row in rows], length)
-            for kind, length in zip(KINDS, (SHORT, LONG))}
+    text, no_text = read_captions(parts, rows)
     data = TrainingSet(parts.vae.encode(parts.clips.frames), text, dict.fromkeys(KINDS, nothing), dict.fromkeys(KINDS, nothing), features,
-                       torch.arange(len(rows)), {kind: torch.zeros_like(text[kind][:1]) for kind in KINDS})
+                       torch.arange(len(rows)), no_text)
     recipe = Recipe(dim=128, layers=3, batch=24, max_steps=sizes.steps, minutes=0, repa=0, knowledge=0, detailed=0, seed=profile.seed)
     denoiser, figures = train(data, None, recipe, work.out, work.say)
     rng = np.random.default_rng(profile.seed)

@@ -4,7 +4,7 @@ import torch
 
 from ..align.towers import pool_words
 
-SHORT, LONG = 40, 144          # fixed lengths, so that padding does not depend on the other prompts of a batch
+SHORT, LONG = 32, 112          # fixed lengths, so that padding does not depend on the other prompts of a batch; our longest: 30, 103
 
 
 @torch.no_grad()

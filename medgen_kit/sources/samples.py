@@ -141,7 +141,19 @@ def _medvideocap(work):
     clips, problems = medvideocap_clips(work.out, work.profile.data.clips, say=work.say)
     for problem in problems[:5]:
         work.say(f"left out: {problem}")
+    if all(clip.split == "train" for clip in clips):
+        hold_out(clips, work.profile.seed)
+        write_folder(work.out, clips)
     return clips
+
+
+def hold_out(clips, seed):
+    """Give a share of the clips (at least two) to val and as many to test: MedVideoCap-55K comes without splits."""
+    count = min(max(2, round(SHARE * len(clips))), len(clips) // 3)
+    order = np.random.default_rng((seed, 9)).permutation(len(clips))
+    for split, chosen in (("val", order[:count]), ("test", order[count:2 * count])):
+        for i in chosen:
+            clips[i].split = split
 
 
 def _figures(clips, folder):

@@ -1,5 +1,9 @@
 """The training loop: killed and resumed it ends at the same weights; each switch changes what is learned; the pipeline survives a save."""
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -50,7 +54,7 @@ def quiet(_):
     pass
 
 
-def test_killed_and_resumed_ends_at_the_same_weights(data, classifier, tmp_path):
+def test_stopped_and_resumed_ends_at_the_same_weights(data, classifier, tmp_path):
     straight, _ = train(data, classifier, SMALL, tmp_path / "a", quiet)
     train(data, classifier, SMALL, tmp_path / "b", quiet, stop_after=3)
     assert list((tmp_path / "b" / "checkpoint").glob("*.safetensors"))
@@ -60,6 +64,44 @@ def test_killed_and_resumed_ends_at_the_same_weights(data, classifier, tmp_path)
     assert torch.equal(weights(straight), weights(resumed))
     other, _ = train(data, classifier, Recipe(**{**SMALL.__dict__, "seed": 1}), tmp_path / "c", quiet)
     assert not torch.equal(weights(straight), weights(other))
+
+
+KILLED = """
+import importlib, os, signal, sys
+from pathlib import Path
+from medgen_kit.generate import ConceptClassifier
+from medgen_kit.generate.data import TrainingSet
+folder = Path(sys.argv[1])
+module = importlib.import_module("medgen_kit.generate.train")        # the package offers the function under this name
+module.SAVE_EVERY = 0                                   # a checkpoint after every step
+recipe = module.Recipe(**eval(sys.argv[2]))
+real, count = module.losses, 0
+def losses(*given):
+    global count
+    count += 1
+    if count == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)            # in the middle of a step, no goodbye
+    return real(*given)
+module.losses = losses
+module.train(TrainingSet.load(folder / "set.safetensors"), ConceptClassifier.load(folder / "classifier.safetensors"), recipe,
+             folder / "killed", print)
+"""
+
+
+@pytest.mark.parametrize("changes, at, total", [({"max_steps": 12}, 6, 12), ({"max_steps": 60, "minutes": 1e-6}, 18, 20)])
+def test_a_training_that_is_killed_mid_step_resumes_to_the_same_weights(data, classifier, tmp_path, changes, at, total):
+    """SIGKILL in the forward pass, before and after the number of steps is set from the speed of the first 15 (here: the least, 20)."""
+    recipe = SMALL.__dict__ | changes
+    data.save(tmp_path / "set.safetensors")
+    classifier.save(tmp_path / "classifier.safetensors")
+    end = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), repr(recipe), str(at)], capture_output=True, text=True)
+    assert end.returncode == -signal.SIGKILL, end.stderr
+    lines = []
+    resumed, figures = train(data, classifier, Recipe(**recipe), tmp_path / "killed", lines.append)
+    assert lines[0] == f"goes on at step {at - 1} of {total}" and figures["steps"] == total
+    assert [row["step"] for row in figures["history"]] == list(range(total))
+    straight, whole = train(data, classifier, Recipe(**recipe), tmp_path / "straight", quiet)
+    assert whole["steps"] == total and torch.equal(weights(straight), weights(resumed))
 
 
 def test_a_half_written_checkpoint_is_not_taken_for_whole(data, classifier, tmp_path):
