@@ -5,15 +5,16 @@ text encoder -> denoiser (Wan at tiny size, flow matching) -> eigenframe decoder
 
 from . import flow
 from .concepts import ConceptClassifier, alignment_loss, train_classifier
-from .data import load_parts, training_set
+from .data import TrainingSet, load_parts, training_set
 from .flip import flipped_word_test
 from .pipeline import MedGenTinyPipeline, load_pipeline
 from .prompts import make_prompts
 from .sample import generate_clips, open_generator
+from .text import encode_prompts
 from .tokenizer import EigenframeTokenizer
 from .train import Recipe, Trainee, draw_batch, losses, train
 from .transformer import TinyWan
 
-__all__ = ["ConceptClassifier", "EigenframeTokenizer", "MedGenTinyPipeline", "Recipe", "TinyWan", "Trainee", "alignment_loss",
-           "draw_batch", "flipped_word_test", "flow", "generate_clips", "load_parts", "load_pipeline", "losses", "make_prompts",
+__all__ = ["ConceptClassifier", "EigenframeTokenizer", "MedGenTinyPipeline", "Recipe", "TinyWan", "Trainee", "TrainingSet", "alignment_loss",
+           "draw_batch", "encode_prompts", "flipped_word_test", "flow", "generate_clips", "load_parts", "load_pipeline", "losses", "make_prompts",
            "open_generator", "train", "train_classifier", "training_set"]
