@@ -188,7 +188,8 @@ def model_fields(figures):
                for name, word in GROUPS.items()]
     weak = sorted(((value, name) for name, value in tiny["per_factor"].items()), key=lambda pair: (pair[0], pair[1]))[:5]
     ablation = [[row["training"], *(share(row.get(name)) for name in GROUPS)] for row in report["ablation"]["rows"]]
-    ablation += [[f"({word})", *(share(tiny[beside].get(name)) for name in GROUPS)] for word, beside in (("real clips", "real"), ("a guess", "guess"))]
+    ablation += [[f"({word})", *(share(tiny[beside].get(name)) for name in GROUPS)]
+                 for word, beside in (("real clips", "real"), ("a guess", "guess"))]
     gains = [[row["task"], row["arm"], share(row["accuracy"]), "" if row["low"] is None else f"{row['difference']:+.3f}",
               "" if row["low"] is None else f"{row['low']:+.3f} to {row['high']:+.3f}"] for row in augment["table"]]
     return {"parameters": f"{report['generate']['parameters'] / 1e6:.2f} million", "steps": f"{report['generate']['steps']:,}",

@@ -15,6 +15,6 @@ from .tokenizer import EigenframeTokenizer
 from .train import Recipe, Trainee, draw_batch, losses, train
 from .transformer import TinyWan
 
-__all__ = ["ConceptClassifier", "EigenframeTokenizer", "MedGenTinyPipeline", "Recipe", "TinyWan", "Trainee", "TrainingSet", "alignment_loss",
-           "draw_batch", "encode_prompts", "flipped_word_test", "flow", "generate_clips", "load_parts", "load_pipeline", "losses", "make_prompts",
-           "open_generator", "train", "train_classifier", "training_set"]
+__all__ = ["ConceptClassifier", "EigenframeTokenizer", "MedGenTinyPipeline", "Recipe", "TinyWan", "Trainee", "TrainingSet",
+           "alignment_loss", "draw_batch", "encode_prompts", "flipped_word_test", "flow", "generate_clips", "load_parts",
+           "load_pipeline", "losses", "make_prompts", "open_generator", "train", "train_classifier", "training_set"]
