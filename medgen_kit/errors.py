@@ -17,8 +17,8 @@ class DiskError(KitError):
 
 def is_disk_full(error):
     """True for the many ways in which libraries say that the disk is full (torch and safetensors raise errors of their own)."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    said = ("No space left on device", "os error 28", "PytorchStreamWriter failed", "unexpected pos")
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    said = ("No space left on device", "os error 28", "os error 27", "PytorchStreamWriter failed", "unexpected pos")
     return full or any(words in str(error) for words in said)
 
 

@@ -110,6 +110,16 @@ def test_a_huge_video_can_be_read_small_or_in_part(tmp_path, frames, monkeypatch
     assert len(video.read(path, count=4)[0]) == 4
 
 
+def test_a_folder_of_another_origin_is_refused_with_its_columns(tmp_path, frames):
+    video.write(tmp_path / "v.mp4", frames, 8)
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "v.mp4", "text": "a heart"}\n')
+    with pytest.raises(KitError, match="line 1: this is no record of a clip .*it has file_name, text.*medvideocap"):
+        read_folder(tmp_path)
+    (tmp_path / "metadata.jsonl").rename(tmp_path / "metadata.csv")
+    with pytest.raises(KitError, match="holds no metadata.jsonl.*medvideocap"):
+        read_folder(tmp_path)
+
+
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
 def test_a_file_that_the_disk_does_not_give_is_unreadable(tmp_path, frames, monkeypatch, error):
     import av

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +125,65 @@ def test_a_full_disk_is_said_in_a_sentence_and_keeps_the_work(run):
     with pytest.raises(KitError, match="No space left.*kept in"):
         run.make("s", full)
     assert (run.root / ".s.partial" / "kept.txt").is_file() and not run.folder("s").exists()
+
+
+@pytest.mark.parametrize("library", ["safetensors", "torch"])
+def test_a_full_disk_is_known_in_the_words_of_other_libraries(run, library):
+    """No file may pass a megabyte: what safetensors and torch say then must end as a plain sentence, and other errors must not."""
+    import resource
+
+    import torch
+    from safetensors.torch import save_file
+
+    def full(work):
+        (work.out / "kept.txt").write_text("x")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+        try:
+            (save_file if library == "safetensors" else torch.save)({"a": torch.zeros(3_000_000)}, str(work.out / "weights"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    def wrong(work):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    with pytest.raises(KitError, match="stage 's' stopped.*kept in"):
+        run.make("s", full)
+    assert (run.root / ".s.partial" / "kept.txt").is_file()
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        run.make("t", wrong)
+
+
+def test_the_manifest_says_with_which_libraries(run):
+    run.make("s", counted([]))
+    found = run.manifest("s")["libraries"]
+    assert found["torch"].startswith("2.") and {"python", "numpy", "diffusers", "transformers", "accelerate", "av"} <= set(found)
+
+
+def test_the_fingerprint_covers_base_files_data_files_and_the_users_folder(tmp_path):
+    from medgen_kit import pipeline
+    from medgen_kit.caption import stage as caption
+    from medgen_kit.run import folder_mark, imported_files
+
+    names = {path.relative_to(Path(caption.__file__).parents[1]).as_posix() for path in imported_files(Path(caption.__file__))}
+    assert {"clip.py", "video.py", "caption/checks.py", "knowledge/match.py"} <= names and not {"run.py", "generate/train.py"} & names
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    before = folder_mark(tmp_path)
+    profile = profiles.load("smoke", curate={"folder": str(tmp_path)})
+    assert pipeline.FLOW["curate"].settings(profile)["files"] == before != "" == folder_mark("")
+    (tmp_path / "a.mp4").write_bytes(b"three")
+    assert pipeline.FLOW["curate"].settings(profile)["files"] != before
+
+
+def test_a_section_can_be_copied_and_names_what_it_lacks():
+    import copy
+    import pickle
+
+    section = profiles.load("smoke").sample
+    for again in (copy.deepcopy(section), pickle.loads(pickle.dumps(section))):
+        assert again.as_dict() == section.as_dict()
+    assert not hasattr(section, "steps")
+    with pytest.raises(KitError, match="no setting 'steps' here; it has: .*num_inference_steps"):
+        section.steps
 
 
 def test_missing_inputs_and_bad_names_are_refused(run):

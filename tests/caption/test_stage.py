@@ -64,6 +64,16 @@ def test_end_to_end(work, capsys):
     assert table["wrong.mp4"]["verdict"] == "rewritten" and table["wrong.mp4"]["facts"] and table["good_0.mp4"]["verdict"] == "pass"
 
 
+def test_two_clips_of_one_name_in_two_folders_stay_two(work):
+    ours = work.inputs["sources"]
+    first = make(ours, "left/one", EVERY[0], *sources.describe(EVERY[0], np.random.default_rng(0)))
+    second = make(ours, "right/one", EVERY[5], *sources.describe(EVERY[5], np.random.default_rng(0)))
+    clip.write_folder(ours, [first, second])
+    stage.build(work)
+    found = [one for one in clip.read_folder(work.out) if one.video_name == "one.mp4"]
+    assert len({one.path for one in found}) == 2 and found[0].path.read_bytes() != found[1].path.read_bytes()
+
+
 def test_same_seed_same_captions_and_hard_links(work, tmp_path):
     stage.build(work)
     first = (work.out / "metadata.jsonl").read_text()

@@ -103,6 +103,18 @@ def test_a_bad_file_goes_to_quarantine_with_name_and_reason(uploads, judge, noth
     assert all(row["message"] for row in rows_of(out / "quarantine.csv"))
 
 
+def test_two_uploads_that_differ_in_their_ending_only_keep_their_clips(uploads, judge, nothing_read, tmp_path):
+    folder = tmp_path / "twins"
+    folder.mkdir()
+    (folder / "a.mp4").write_bytes((uploads / "a.mp4").read_bytes())
+    (folder / "a.mov").write_bytes((uploads / "b.mp4").read_bytes())
+    stage.curate(folder, tmp_path / "out", DATA, say=lambda text: None)
+    rows = rows_of(tmp_path / "out" / "decisions.csv")
+    assert len({row["clip"] for row in rows}) == len(rows) and {row["clip"][:6] for row in rows} == {"a-mp4_", "a-mov_"}
+    kept = read_folder(tmp_path / "out")
+    assert {clip.source_id for clip in kept} == {"a.mp4", "a.mov"} and all(clip.path.is_file() for clip in kept)
+
+
 def test_a_huge_file_is_quarantined(uploads, judge, nothing_read, tmp_path):
     from medgen_kit.curate.probe import Limits
     stage.curate(uploads, tmp_path / "out", DATA, limits=Limits(max_side=600), say=lambda text: None)

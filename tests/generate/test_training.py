@@ -204,6 +204,8 @@ def test_bad_calls_are_refused_in_plain_words(pipe, tmp_path):
         pipe(prompt="a heart", image=np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(KitError, match="no model_index.json"):
         load_pipeline(tmp_path)
+    with pytest.raises(KitError, match="'no-one/no-model' is no folder here.*network"):
+        load_pipeline("no-one/no-model", local_files_only=True)
 
 
 def test_tokenizer_is_the_best_linear_code(pipe):

@@ -71,6 +71,15 @@ def test_fails_plainly_then_goes_on(tmp_path, runs):
     run_course("smoke", "mine", folder=folder, say=said.append)
     assert (folder / "count.txt").read_text() == "xx" and sum("done before" in line for line in said) == 1
 
+    # an edit that fails takes the page of before with it, so undoing the edit does not bring a failed page back as "done before"
+    write(folder / "00_first.ipynb", DRAW + "\nraise SystemError", title="First")
+    with pytest.raises(NotebookFailed):
+        run_course("smoke", "mine", folder=folder, say=said.append)
+    write(folder / "00_first.ipynb", DRAW + "\nprint(1)", title="First")
+    said.clear()
+    run_course("smoke", "mine", folder=folder, say=said.append)
+    assert sum("done before" in line for line in said) == 1 and "00_first" in said[0] and "done before" not in said[0]
+
 
 def test_wrong_arguments(tmp_path, runs):
     with pytest.raises(KitError, match="did you mean 'smoke'"):

@@ -185,6 +185,26 @@ def test_a_folder_of_slices_is_sorted_by_position(tmp_path):
     assert picture.facts["slice_distance_mm"] == 5.0 and picture.fps is None
 
 
+def slices(folder, values, **fields):
+    for place, value in enumerate(values):
+        ramp = np.full((8, 8), value, np.uint16) + np.arange(8, dtype=np.uint16)
+        own = {key: found[place] for key, found in fields.items()}
+        made(folder / f"{place}.dcm", ramp, ImagePositionPatient=[0, 0, place], ImageOrientationPatient=[1, 0, 0, 0, 1, 0], **own)
+
+
+def test_a_series_without_windows_has_one_brightness_scale(tmp_path):
+    slices(tmp_path, (0, 100, 200))
+    grey = from_dicom_series(tmp_path).frames[..., 0].reshape(3, -1).mean(1)
+    assert grey[0] < 20 and 100 < grey[1] < 155 and grey[2] > 235, "each slice by its own percentiles would give three equal means"
+    assert from_dicom(tmp_path / "1.dcm").facts["ImageOrientationPatient"] == [1, 0, 0, 0, 1, 0]
+
+
+def test_a_series_whose_slices_have_different_windows_uses_their_median(tmp_path):
+    slices(tmp_path, (100, 100, 100), WindowCenter=(90, 100, 150), WindowWidth=(50, 100, 400))
+    picture = from_dicom_series(tmp_path)
+    assert (picture.frames == picture.frames[:1]).all() and "centre 100, width 100" in picture.facts["window"]
+
+
 @pytest.mark.parametrize(("name", "words"), [
     ("README.txt", "not a DICOM file"), ("rtplan.dcm", "no picture: it is a RT Plan"), ("test-SR.dcm", "no picture"),
     ("waveform_ecg.dcm", "no picture"), ("MR_truncated.dcm", "cut off or broken"), ("JPEGLSNearLossless_08.dcm", "no decoder"),

@@ -139,6 +139,49 @@ def test_a_video_folder_of_clips(loose, tmp_path, footage):
     assert not list((tmp_path / "set").rglob("*.part*"))
 
 
+def test_a_full_disk_is_not_a_missing_network_nor_a_bad_row(loose, tmp_path, monkeypatch):
+    """The disk fills at the second video: the whole fetch stops with one sentence instead of leaving every further row out."""
+    import shutil
+
+    from medgen_kit.errors import DiskError
+
+    copies, copy = [], shutil.copyfileobj
+
+    def fill(*given):
+        copies.append(1)
+        if len(copies) == 2:
+            raise OSError(28, "No space left on device")
+        return copy(*given)
+
+    monkeypatch.setattr(shutil, "copyfileobj", fill)
+    with pytest.raises(DiskError, match="clip1.mp4 could not be written: the disk is full"):
+        medvideocap_clips(tmp_path / "set", 4, root=loose)
+    assert len(copies) == 2 and [p.name for p in (tmp_path / "set").rglob("*.mp4")] == ["clip0.mp4"]
+
+
+def test_clips_without_splits_are_held_out_so_that_the_towers_can_be_tried(footage, tmp_path):
+    from medgen_kit.align import ClipData, one_clip_each
+    from medgen_kit.clip import write_folder
+    from medgen_kit.sources.samples import hold_out
+
+    root = tmp_path / "root"
+    root.mkdir()
+    for number in range(6):
+        (root / f"{number}.mp4").write_bytes(footage[number])
+    rows = [{"video": f"{number}.mp4", "caption": f"what clip {number} shows", "summary": f"clip {number}",
+             "category": CATEGORIES[number % 5]} for number in range(6)]
+    (root / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    clips, _ = medvideocap_clips(tmp_path / "set", 6, root=root)
+    assert {clip.split for clip in clips} == {"train"}
+    hold_out(clips, seed=0)
+    assert sorted(clip.split for clip in clips) == ["test"] * 2 + ["train"] * 2 + ["val"] * 2
+    write_folder(tmp_path / "set", clips)
+    data = ClipData.read(tmp_path / "set", 4, 16)
+    assert sorted(data.rows[i]["brief"] for i in one_clip_each(data)) == sorted(c.brief_caption for c in clips if c.split == "test")
+    with pytest.raises(KitError, match="two different clips in split 'gone'"):
+        one_clip_each(data, "gone")
+
+
 def test_columns_are_matched_by_name():
     found = columns(["File Name", "Long-Caption", "FPS", "what"])
     assert found == {"video_name": "File Name", "detailed_caption": "Long-Caption", "fps": "FPS"}
