@@ -17,7 +17,8 @@ from . import video
 
 CATEGORIES = ("clinical practice", "medical teaching", "medical popular science", "medical animation", "medical imaging")
 SPLITS = ("train", "val", "test")
-RECORD = ("file_name", "video_name", "width", "height", "fps", "duration", "bit_rate", "video_category")     # what no record may lack
+MEASURED = ("width", "height", "fps", "duration", "bit_rate")             # what a record may lack, since the file says it
+TABLES = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Clip:
     """A video file and its record (the fields of a MedVideoCap-55K record, paper section 3, then our own).
 
     path: the MP4 file. width, height: pixels. fps: frames a second. duration: seconds. bit_rate: bits a second.
-    video_category: one of CATEGORIES. aesthetic_score, dover_score: the paper's scores, None when they were not computed.
+    video_category: one of CATEGORIES, "" where nobody said it. aesthetic_score, dover_score: the paper's scores, None when they were not computed.
     factors: ground truth where it is known, for example {"modality": "echo", "echo.wall_motion": "reduced"}.
     concepts: tags of `medgen_kit.knowledge`. extra: anything else worth keeping (JSON values only).
     """
@@ -55,7 +56,7 @@ class Clip:
     def __post_init__(self):
         self.path = Path(self.path)
         self.clip_id = self.clip_id or hashlib.sha1(f"{self.source_id}/{self.video_name}".encode()).hexdigest()[:16]
-        if self.video_category not in CATEGORIES:
+        if self.video_category and self.video_category not in CATEGORIES:
             raise KitError(f"{self.path.name}: video_category '{self.video_category}' is not one of {', '.join(CATEGORIES)}.")
         if self.split not in SPLITS:
             raise KitError(f"{self.path.name}: split '{self.split}' is not one of {', '.join(SPLITS)}.")
@@ -84,10 +85,18 @@ class Clip:
 
     @classmethod
     def from_record(cls, folder, row):
-        """The inverse of `record`. Unknown columns are kept in `extra`; a path that leaves the folder is refused."""
+        """The inverse of `record`, for records of other origin too: what is missing is read from the file, and a column "text" or
+        "caption" is the detailed caption. Unknown columns are kept in `extra`; a path that leaves the folder is refused."""
         row = dict(row)
         path = inside(folder, row.pop("file_name", ""))
         row.pop("resolution", None)
+        row.setdefault("video_name", path.name)
+        row.setdefault("video_category", "")
+        if any(row.get(name) is None for name in MEASURED):
+            row |= {name: getattr(video.probe(path), name) for name in MEASURED}
+        for name in ("text", "caption"):
+            if name in row and not row.get("detailed_caption"):
+                row["detailed_caption"] = row.pop(name)
         for key in ("factors", "extra"):
             value = row.get(key) or {}
             row[key] = json.loads(value) if isinstance(value, str) else dict(value)
@@ -137,26 +146,46 @@ def write_folder(folder, clips):
 
 
 def read_folder(folder, split=None):
-    """The clips of a VideoFolder (metadata.jsonl), optionally of one split. KitError when there is none."""
-    table = Path(folder) / "metadata.jsonl"
-    if not table.is_file():
-        raise KitError(f"{folder} holds no metadata.jsonl, so it is not a set of clips. Run the stage that makes it first; "
-                       "a folder of another origin is read by sources.medvideocap(root=...).")
-    clips = []
-    for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise KitError(f"{table}, line {number}: not valid JSON ({error}). Delete the folder and make the stage again.") from error
-        missing = [name for name in RECORD if name not in row]
-        if missing:
-            raise KitError(f"{table}, line {number}: this is no record of a clip ({', '.join(missing)} missing; it has {', '.join(row)}). "
-                           "A folder of another origin is read by sources.medvideocap(root=...), which knows many names of columns.")
+    """The clips of a VideoFolder, ours or anyone's (a table metadata.jsonl, .csv or .parquet with a column "file_name"), optionally of
+    one split. KitError when there is none, VideoError for a missing or broken video whose size has to be read from it."""
+    table, clips = table_of(folder), []
+    for number, row in rows_of(table):
+        if not isinstance(row, dict) or not row.get("file_name"):
+            raise KitError(f"{table}, line {number}: no file_name, so this is no record of a clip. sources.medvideocap(root=...) reads "
+                           "tables with other names of columns.")
         if split is None or row.get("split", "train") == split:
             clips.append(Clip.from_record(folder, row))
     return clips
+
+
+def table_of(folder):
+    """The metadata table of a VideoFolder; KitError when there is none."""
+    for name in TABLES:
+        if (Path(folder) / name).is_file():
+            return Path(folder) / name
+    raise KitError(f"{folder} holds no {', '.join(TABLES)}, so it is not a set of clips. Run the stage that makes it first.")
+
+
+def rows_of(table):
+    """Yield (line number, row) of a metadata table; empty cells of a CSV or Parquet file are left out."""
+    if table.suffix == ".jsonl":
+        for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), 1):
+            if line.strip():
+                try:
+                    yield number, json.loads(line)
+                except ValueError as error:
+                    raise KitError(f"{table}, line {number}: not valid JSON ({error}). Make or copy the folder again.") from error
+        return
+    if table.suffix == ".csv":
+        import pandas as pd
+
+        rows = pd.read_csv(table).to_dict("records")
+    else:
+        import pyarrow.parquet
+
+        rows = pyarrow.parquet.read_table(table).to_pylist()
+    for number, row in enumerate(rows, 2 if table.suffix == ".csv" else 1):
+        yield number, {name: value for name, value in row.items() if value is not None and value == value}    # NaN is not itself
 
 
 def validate_folder(folder):
@@ -165,8 +194,8 @@ def validate_folder(folder):
     `datasets` drops a file without a row silently, so both directions are looked at.
     """
     folder, problems, named = Path(folder), [], set()
-    for line in (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines():
-        name = json.loads(line).get("file_name", "")
+    for _, row in rows_of(table_of(folder)):
+        name = row.get("file_name", "")
         try:
             path = inside(folder, name)
         except KitError as error:

@@ -86,14 +86,14 @@ def iter_frames(path):
     with _open(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "SLICE"
-        expected = stream.frames
+        expected, to_rgb = stream.frames, av.video.reformatter.VideoReformatter()        # one for all frames: setting it up costs most
         fps, first, count = float(stream.average_rate or 1), None, 0
         try:
             for frame in container.decode(stream):
                 seconds = frame.time if frame.time is not None else count / fps
                 first = seconds if first is None else first
                 count += 1
-                yield seconds - first, frame.to_ndarray(format="rgb24")
+                yield seconds - first, to_rgb.reformat(frame, format="rgb24").to_ndarray()
         except av.error.FFmpegError as error:
             raise VideoError(path, "truncated", f"the file breaks off after {count} frames. Copy or download it again.") from error
     if expected and count < 0.98 * expected:

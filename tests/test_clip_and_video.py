@@ -110,13 +110,26 @@ def test_a_huge_video_can_be_read_small_or_in_part(tmp_path, frames, monkeypatch
     assert len(video.read(path, count=4)[0]) == 4
 
 
-def test_a_folder_of_another_origin_is_refused_with_its_columns(tmp_path, frames):
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_a_video_folder_of_another_origin_is_read(tmp_path, frames, kind):
+    import pandas as pd
+
     video.write(tmp_path / "v.mp4", frames, 8)
-    (tmp_path / "metadata.jsonl").write_text('{"file_name": "v.mp4", "text": "a heart"}\n')
-    with pytest.raises(KitError, match="line 1: this is no record of a clip .*it has file_name, text.*medvideocap"):
+    table = pd.DataFrame([{"file_name": "v.mp4", "text": "a heart", "site": "ward 3", "width": None}])
+    {"jsonl": lambda path: table.to_json(path, orient="records", lines=True), "csv": lambda path: table.to_csv(path, index=False),
+     "parquet": table.to_parquet}[kind](tmp_path / f"metadata.{kind}")
+    found, = read_folder(tmp_path)
+    assert (found.width, found.height, found.fps) == (frames.shape[2], frames.shape[1], 8) and found.detailed_caption == "a heart"
+    assert found.video_category == "" and found.video_name == "v.mp4" and found.extra == {"site": "ward 3"} and found.split == "train"
+    assert np.array_equal(found.frames().shape, frames.shape)
+
+
+def test_a_table_without_file_names_is_refused(tmp_path):
+    (tmp_path / "metadata.jsonl").write_text('{"video": "v.mp4"}\n')
+    with pytest.raises(KitError, match="line 1: no file_name.*medvideocap"):
         read_folder(tmp_path)
-    (tmp_path / "metadata.jsonl").rename(tmp_path / "metadata.csv")
-    with pytest.raises(KitError, match="holds no metadata.jsonl.*medvideocap"):
+    (tmp_path / "metadata.jsonl").unlink()
+    with pytest.raises(KitError, match="holds no metadata.jsonl, metadata.csv, metadata.parquet"):
         read_folder(tmp_path)
 
 

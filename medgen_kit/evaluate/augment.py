@@ -120,7 +120,7 @@ def classify(frames, labels, test, classes, steps, seed, rough=False, batch=16):
     torch.manual_seed(seed)
     rng, pictures, labels = np.random.default_rng(seed), to_pictures(frames), torch.as_tensor(labels)
     model, ready = network(classes).train(), with_change(pictures)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02, fused=True)
     for _ in range(steps):
         chosen = torch.as_tensor(rng.integers(0, len(frames), batch))
         loss = F.cross_entropy(model(with_change(vary(pictures[chosen], rng)) if rough else ready[chosen]), labels[chosen])

@@ -192,7 +192,7 @@ def train(steps=500, seed=0, batch=64, clips=4000, source=None, lr=3e-3, say=Non
     values = values_of(source)
     truth, scorer = labels(factors, values), Scorer(values).train()
     blurrer = Blurrer(to_pictures(frames[:2000]), seed=seed)
-    optimizer = torch.optim.AdamW(scorer.parameters(), lr=lr, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(scorer.parameters(), lr=lr, weight_decay=0.02, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(steps, 2), pct_start=0.15)
     for step in range(steps):
         chosen = rng.integers(0, len(frames), batch)

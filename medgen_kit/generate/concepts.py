@@ -70,7 +70,7 @@ def train_classifier(latents, present, known, steps, seed=0, batch=128, lr=1e-3)
     torch.manual_seed(seed)
     model = ConceptClassifier(latents[0].numel(), present.shape[1])
     model.denoiser = WienerDenoiser.fit(latents)
-    optimizer = torch.optim.AdamW(model.net.parameters(), lr=lr, weight_decay=0.05)
+    optimizer = torch.optim.AdamW(model.net.parameters(), lr=lr, weight_decay=0.05, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=max(2, steps), pct_start=0.1)
     generator = torch.Generator().manual_seed(seed)
     for _ in range(steps):
