@@ -32,8 +32,9 @@ def convert(notebook, page):
     """One executed notebook to one HTML file; True when it draws with plotly (`plotly.min.js` must lie beside it)."""
     import nbformat
     from nbconvert import HTMLExporter
+    from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
-    nb = nbformat.read(notebook, 4)
+    nb, _ = CoalesceStreamsPreprocessor().preprocess(nbformat.read(notebook, 4), {})          # text that came in pieces is one text
     nb.metadata.pop("widgets", None)
     nb.metadata["title"] = title(nb, notebook.stem)
     nb.cells = [cell for cell in nb.cells if "injected-parameters" not in cell.metadata.get("tags", [])]

@@ -8,6 +8,8 @@ import numpy as np
 import papermill
 import pytest
 
+from course.tools import pages
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("00_start_here", "01_explore", "02_curate", "03_caption", "04_align", "05_train", "06_sample", "07_evaluate", "08_augment",
          "09_reproduce_the_paper")
@@ -169,3 +171,9 @@ def test_links_lead_somewhere(path):
                 assert Path(target).stem in NAMES, target
             else:
                 assert (path.parent / target).exists(), target
+
+
+@every
+def test_every_formula_can_be_drawn_on_the_pages(path):
+    for text in prose(path):
+        assert "<code>" not in pages.formulas(text), f"matplotlib cannot draw a formula of: {text[:200]}"
