@@ -67,6 +67,11 @@ def report(profile: str = PROFILE, name: str = RUN):
 
     Example: medgen-kit report --run cpu
     """
+    from .run import runs_root
+
+    known = sorted(path.name for path in runs_root().glob("*") if (path / "report.json").is_file())
+    if name and name not in known:
+        raise KitError(f"there is no run '{name}' with figures in {runs_root()}. Runs: {', '.join(known) or 'none yet'}.")
     typer.echo(json.dumps(_run(profile, name).figures(), indent=1))
 
 

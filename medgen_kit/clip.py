@@ -26,7 +26,8 @@ class Clip:
     """A video file and its record (the fields of a MedVideoCap-55K record, paper section 3, then our own).
 
     path: the MP4 file. width, height: pixels. fps: frames a second. duration: seconds. bit_rate: bits a second.
-    video_category: one of CATEGORIES, "" where nobody said it. aesthetic_score, dover_score: the paper's scores, None when they were not computed.
+    video_category: one of CATEGORIES, "" where nobody said it. aesthetic_score, dover_score: the paper's scores, None when they were not
+    computed.
     factors: ground truth where it is known, for example {"modality": "echo", "echo.wall_motion": "reduced"}.
     concepts: tags of `medgen_kit.knowledge`. extra: anything else worth keeping (JSON values only).
     """
@@ -93,7 +94,8 @@ class Clip:
         row.setdefault("video_name", path.name)
         row.setdefault("video_category", "")
         if any(row.get(name) is None for name in MEASURED):
-            row |= {name: getattr(video.probe(path), name) for name in MEASURED}
+            info = video.probe(path)
+            row |= {name: getattr(info, name) for name in MEASURED}
         for name in ("text", "caption"):
             if name in row and not row.get("detailed_caption"):
                 row["detailed_caption"] = row.pop(name)
@@ -102,7 +104,8 @@ class Clip:
             row[key] = json.loads(value) if isinstance(value, str) else dict(value)
         known = {k: row.pop(k) for k in list(row) if k in cls.__dataclass_fields__}
         known["extra"] |= row
-        known["concepts"] = list(known.get("concepts") or [])
+        concepts = known.get("concepts") or []
+        known["concepts"] = json.loads(concepts) if isinstance(concepts, str) else list(concepts)
         return cls(path=path, **known)
 
 
@@ -118,9 +121,9 @@ def inside(folder, name):
 def write_text(path, text):
     """Write a text file whole or not at all: to a temporary name, then rename."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(text, encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
@@ -179,7 +182,8 @@ def rows_of(table):
     if table.suffix == ".csv":
         import pandas as pd
 
-        rows = pd.read_csv(table).to_dict("records")
+        texts = {name: str for name in Clip.__dataclass_fields__ if name not in (*MEASURED, "aesthetic_score", "dover_score")}
+        rows = pd.read_csv(table, dtype=texts).to_dict("records")
     else:
         import pyarrow.parquet
 

@@ -1,6 +1,7 @@
 """Errors written for the person in the notebook: what was wrong, with which file or argument, and what to do."""
 
 import errno
+import re
 
 
 class KitError(Exception):
@@ -18,8 +19,8 @@ class DiskError(KitError):
 def is_disk_full(error):
     """True for the many ways in which libraries say that the disk is full (torch and safetensors raise errors of their own)."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    said = ("No space left on device", "os error 28", "os error 27", "PytorchStreamWriter failed", "unexpected pos")
-    return full or any(words in str(error) for words in said)
+    said = r"No space left on device|os error 2[78]\b|PytorchStreamWriter failed|unexpected pos \d+ vs \d+"
+    return full or re.search(said, str(error)) is not None
 
 
 class VideoError(KitError):

@@ -1,10 +1,12 @@
 """What this machine can do, and the stamp that every notebook prints: versions, device, profile, seed, commit."""
 
+import contextlib
 import json
 import os
 import platform
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -64,16 +66,43 @@ def side_by_side(function, jobs, workers):
     if workers < 2:
         yield from ((number, function(*job)) for number, job in enumerate(jobs))
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), use_threads, (1,)) as pool:
-        waiting = {pool.submit(function, *job): number for number, job in enumerate(jobs)}
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker) as pool:
+        with _hidden_main():
+            waiting = {pool.submit(function, *job): number for number, job in enumerate(jobs)}
         try:
             for job in as_completed(waiting):
                 yield waiting[job], job.result()
         except BrokenProcessPool as error:
             raise KitError("a worker process was ended from outside, most often because memory ran out. Close other programs, or set "
-                           "workers: 1 in the profile, and run the same cell again; what was finished is kept.") from error
+                           "workers: 1 in the profile, and run the same cell again; jobs that were finished are not repeated.") from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker():
+    """One thread, and an end together with the parent: a worker that outlives it would write beside its successor."""
+    import multiprocessing
+    import threading
+
+    def leave():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=leave, daemon=True).start()
+    use_threads(1)
+
+
+@contextlib.contextmanager
+def _hidden_main():
+    """New processes run the caller's script again unless it hides; a script that makes a stage would then wait for itself."""
+    main = sys.modules["__main__"]
+    kept = {name: vars(main)[name] for name in ("__file__", "__spec__") if name in vars(main)}
+    try:
+        for name in kept:
+            setattr(main, name, None)
+        yield
+    finally:
+        vars(main).update(kept)
 
 
 def commit():

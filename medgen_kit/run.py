@@ -6,12 +6,12 @@ renamed when it is done, so nothing half-written is ever taken for whole; an int
 
 import ast
 import contextlib
+import functools
 import hashlib
 import inspect
 import json
 import os
 import platform
-import resource
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def runs_root():
     """Where runs live: $MEDGEN_RUNS, else `runs/` in the repository, else `runs/` in the current folder."""
     if os.environ.get("MEDGEN_RUNS"):
-        return Path(os.environ["MEDGEN_RUNS"]).expanduser()
+        return Path(os.environ["MEDGEN_RUNS"]).expanduser().resolve()
     return (REPOSITORY if (REPOSITORY / "pyproject.toml").is_file() else Path.cwd()) / "runs"
 
 
@@ -123,19 +123,11 @@ class Run:
                 if stage not in self.figures():
                     self.report(stage, **manifest["figures"])
                 return self.folder(stage)
-            partial = self._partial(stage, mark)
-            work = Work(partial, self.profile, {name: self.folder(name) for name in inputs}, stage, self, settings, watch)
-            started, cpu = time.time(), time.process_time()
-            try:
+            started, cpu, partial = time.time(), time.process_time(), self.root / f".{stage}.partial"
+            with plain_disk_errors(stage, partial):
+                self._partial(stage, mark)
+                work = Work(partial, self.profile, {name: self.folder(name) for name in inputs}, stage, self, settings, watch)
                 figures = function(work) or {}
-            except KitError:
-                raise
-            except Exception as error:
-                if not isinstance(error, OSError) and not is_disk_full(error):
-                    raise
-                said = getattr(error, "strerror", None) or ("the disk is full" if is_disk_full(error) else error)
-                raise KitError(f"stage '{stage}' stopped: {said} ({getattr(error, 'filename', None) or partial}). What was done is "
-                               f"kept in {partial}; put it right (a full disk?) and run the same cell again.") from error
             if self.input_marks(stage, inputs) != read:
                 shutil.rmtree(partial)
                 raise KitError(f"what stage '{stage}' reads ({', '.join(inputs)}) was made again while it worked, by another notebook with "
@@ -145,11 +137,12 @@ class Run:
                      "seed": self.profile.seed, "version": __version__, "figures": figures,
                      "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(started)),
                      "seconds": figures["seconds"], "cpu_seconds": round(time.process_time() - cpu, 1),
-                     "process_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                     "process_peak_mib": peak_memory(),
                      "libraries": library_versions()}
             write_text(partial / "manifest.json", json.dumps(facts, indent=1, default=str))
-            swap(partial, self.folder(stage))
-            (self.folder(stage) / "inputs.json").unlink(missing_ok=True)
+            with plain_disk_errors(stage, partial):
+                swap(partial, self.folder(stage))
+                (self.folder(stage) / "inputs.json").unlink(missing_ok=True)
             self.report(stage, **figures)
         return self.folder(stage)
 
@@ -189,6 +182,21 @@ class Run:
         return _Lock(self.root / ".locks" / f"{name}.lock", name)
 
 
+@contextlib.contextmanager
+def plain_disk_errors(stage, partial):
+    """Turns what the system and the libraries say of a disk into one sentence; other errors are left as they are."""
+    try:
+        yield
+    except KitError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and not is_disk_full(error):
+            raise
+        said = getattr(error, "strerror", None) or ("the disk is full" if is_disk_full(error) else error)
+        raise KitError(f"stage '{stage}' stopped: {said} ({getattr(error, 'filename', None) or partial}). What was done is "
+                       f"kept in {partial}; put it right (a full disk?) and run the same cell again.") from error
+
+
 def swap(partial, final):
     """Put a finished folder in place of an older one; whoever is cut off finds one of the two whole, `final` or `.<final>.old`."""
     old = final.with_name(f".{final.name}.old")
@@ -221,6 +229,15 @@ class _Lock:
         self.lock.release()
 
 
+def peak_memory():
+    """The most memory (MiB) that this process ever held, None where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if platform.system() == "Darwin" else 2**10)
+
+
 def library_versions():
     """{library: installed version} of what changes a stage's figures, for its manifest."""
     names = ("python", "numpy", "torch", "diffusers", "transformers", "accelerate", "datasets", "av", "opencv-python-headless")
@@ -238,6 +255,7 @@ def folder_mark(folder):
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12] if facts else ""
 
 
+@functools.lru_cache
 def code_hash(function):
     """Hash of the code that a stage depends on: the file of `function`, what it imports of medgen_kit, directly or not, and the data
     files (.jsonl, .json, .csv) that lie beside that code."""

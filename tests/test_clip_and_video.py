@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medgen_kit import Clip, KitError, VideoError, read_folder, video, write_folder
-from medgen_kit.clip import validate_folder, write_text
+from medgen_kit.clip import validate_folder, write_csv, write_text
 
 
 @pytest.fixture
@@ -122,6 +122,15 @@ def test_a_video_folder_of_another_origin_is_read(tmp_path, frames, kind):
     assert (found.width, found.height, found.fps) == (frames.shape[2], frames.shape[1], 8) and found.detailed_caption == "a heart"
     assert found.video_category == "" and found.video_name == "v.mp4" and found.extra == {"site": "ward 3"} and found.split == "train"
     assert np.array_equal(found.frames().shape, frames.shape)
+
+
+def test_a_table_of_our_records_as_csv_is_read_back(tmp_path, frames):
+    path = video.write(tmp_path / "v.mp4", frames, 8)
+    made = Clip.of(path, video_category="medical imaging", clip_id="0012", concepts=["anatomy/heart", "finding/polyp"],
+                   factors={"modality": "echo"})
+    write_csv(tmp_path / "metadata.csv", [made.record(tmp_path)])
+    found, = read_folder(tmp_path)
+    assert found.clip_id == "0012" and found.concepts == made.concepts and found.factors == made.factors and found.fps == made.fps
 
 
 def test_a_table_without_file_names_is_refused(tmp_path):

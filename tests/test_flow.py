@@ -35,6 +35,16 @@ def test_no_room_imports_from_its_right_and_no_file_is_long(room):
         assert path.read_text(encoding="utf-8").count("\n") <= 400, path
 
 
+def test_the_base_and_show_import_no_room():
+    """What lies under the rooms knows none of them, `show` draws what it is handed, and only the flow and the shop window name rooms."""
+    for path in sorted([*ROOT.glob("*.py"), *(ROOT / "show").rglob("*.py"), *(ROOT / "profiles").rglob("*.py")]):
+        if path.name not in ("__init__.py", "pipeline.py", "cli.py") or path.parent != ROOT:
+            assert not imported(path) & set(ORDER), path
+        assert path.read_text(encoding="utf-8").count("\n") <= 400, path
+    for path in (ROOT.parent / "course" / "tools").glob("*.py"):
+        assert path.read_text(encoding="utf-8").count("\n") <= 400, path
+
+
 def test_all_stages_run_offline(tmp_path, monkeypatch):
     def refuse(self, address, *_):
         raise AssertionError(f"the network was touched: {address}")

@@ -2,6 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +51,50 @@ def test_errors_come_back_whole(two_cores):
     assert caught.value.reason == "empty" and "the file is empty. [empty]" in str(caught.value)
     with pytest.raises(KitError, match="worker process was ended"):
         list(machine.side_by_side(die, [(), ()], 2))
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from medgen_kit import machine
+machine.facts = lambda: {"gpu": None, "cores": 2}
+from test_machine import square, wait
+print("the script runs", flush=True)
+work, jobs = (wait, [(sys.argv[2], n) for n in range(2)]) if len(sys.argv) > 2 else (square, [(2,), (3,)])
+print(sorted(found[0] for _, found in machine.side_by_side(work, jobs, 2)), flush=True)
+"""
+
+
+def wait(folder, number):
+    """Says that it runs, then works for a minute."""
+    (Path(folder) / f"{number}.pid").write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def alive(pid):
+    status = Path(f"/proc/{pid}/status")
+    return status.is_file() and "State:\tZ" not in status.read_text()
+
+
+def test_a_script_without_a_main_guard_is_not_run_again_by_its_workers(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    end = subprocess.run([sys.executable, str(tmp_path / "script.py"), str(Path(__file__).parent)], capture_output=True, text=True,
+                         timeout=120, cwd=Path(__file__).parents[1], env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])})
+    assert end.stdout.splitlines() == ["the script runs", "[4, 9]"], end.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="looks for processes in /proc, which this system does not have")
+def test_workers_end_with_a_killed_parent(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    parent = subprocess.Popen([sys.executable, str(tmp_path / "script.py"), str(Path(__file__).parent), str(tmp_path)],
+                              cwd=Path(__file__).parents[1], env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])})
+    deadline = time.time() + 100
+    while len(list(tmp_path.glob("*.pid"))) < 2 and time.time() < deadline:
+        time.sleep(0.2)
+    workers = [int(path.read_text()) for path in tmp_path.glob("*.pid")]
+    assert len(workers) == 2 and all(alive(pid) for pid in workers)
+    parent.kill()
+    parent.wait()
+    while any(alive(pid) for pid in workers) and time.time() < deadline:
+        time.sleep(0.2)
+    assert not any(alive(pid) for pid in workers)

@@ -79,7 +79,10 @@ def gather(run_folder):
         raise KitError(f"{folder / 'sources'} holds {len(clips)} clips, report.json says {report['sources']['clips']}. "
                        "Run notebook 01 again.")
     manifest, stamp = (json.loads((folder / name).read_text(encoding="utf-8")) for name in ("generate/manifest.json", "stamp.json"))
-    run = {key: manifest[key] for key in ("profile", "seed", "version", "process_peak_mib")}
+    wanted = ("profile", "seed", "version", "process_peak_mib")
+    if not set(wanted) <= set(manifest):
+        raise KitError(f"{folder / 'generate'} was made by another version of the kit. Run notebook 05 again, then write the cards.")
+    run = {key: manifest[key] for key in wanted}
     return {"run": run | {key: stamp["machine"][key] for key in ("cores", "gpu")}, "report": report, "samples": describe_samples(clips)}
 
 

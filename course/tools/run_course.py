@@ -21,7 +21,7 @@ from course.tools import pages                                            # noqa
 from course.tools.execute import NotebookFailed, execute                  # noqa: E402
 from medgen_kit import profiles                                           # noqa: E402
 from medgen_kit.clip import write_text                                    # noqa: E402
-from medgen_kit.errors import KitError                                    # noqa: E402
+from medgen_kit.errors import KitError, is_disk_full                                    # noqa: E402
 from medgen_kit.run import Run                                            # noqa: E402
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -178,8 +178,9 @@ class Line:
 
 
 def package_hash():
-    """Hash of all code and profiles of medgen_kit."""
-    files = sorted(path for path in (ROOT / "medgen_kit").rglob("*") if path.suffix in (".py", ".yaml"))
+    """Hash of all code, profiles and tables of medgen_kit, and of the paper's tables that the lessons read."""
+    kinds = (".py", ".yaml", ".json", ".jsonl", ".csv")
+    files = sorted(path for folder in ("medgen_kit", "data_cards/paper") for path in (ROOT / folder).rglob("*") if path.suffix in kinds)
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:20]
 
 
@@ -203,6 +204,12 @@ def main(arguments=None):
     except KitError as error:
         kept = "\nWhat was finished is kept. Put it right, then run the same command: it goes on from this notebook."
         print(f"{error}{kept if isinstance(error, NotebookFailed) else ''}", flush=True)
+        return 1
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        print(f"The disk is full ({error.filename or 'while a notebook was stored'}). What was finished is kept. Free some space, then run "
+              "the same command: it goes on from here.", flush=True)
         return 1
     except KeyboardInterrupt:
         print("Stopped by you. What was finished is kept: the same command goes on from here.", flush=True)

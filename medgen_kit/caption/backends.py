@@ -74,7 +74,7 @@ def from_measures(facts, rng):
         return choices[int(rng.integers(len(choices)))]
 
     noun = one(("clip", "recording", "video", "sequence"))
-    kind = KINDS[facts.category]
+    kind = KINDS.get(facts.category, "of a medical subject")
     look = f"{facts.light} and {'in colour' if facts.colour == 'coloured' else 'in shades of grey'}"
     moves, camera = one(MOVES[facts.movement]), CAMERAS.get(facts.camera, "")
     detailed = [one((f"A {noun} {kind}, {look}.", f"This {noun} {kind} is {look}.")),

@@ -70,7 +70,7 @@ def gather(inputs, out):
     found = []
     for stage, folder in inputs.items():
         for clip in read_folder(folder):
-            place = clip.path.relative_to(folder)
+            place = clip.path.relative_to(Path(folder).resolve())
             found.append((clip, Path(out) / "videos" / stage / (place.relative_to("videos") if place.parts[0] == "videos" else place)))
     with ThreadPoolExecutor(2) as pool:
         looked = list(pool.map(lambda pair: _look(*pair), found))

@@ -1,7 +1,7 @@
 """The stage `augment`: does generated data help a classifier that has few real clips? Table 3 of the paper, with its controls.
 
 Each task reads one factor from clips of one modality. Four training sets are compared, with equal training steps and the same test clips:
-real only; real + classical augmentation; real + generated; real + as many more real clips (the most that extra data could do).
+real only; real + classical augmentation; real + generated; real + as many more real clips. Real means: drawn by the simulators.
 """
 
 import json
@@ -20,16 +20,21 @@ SIZES = {"real": 12, "extra": 36, "test": 180, "steps": 75}
 
 def build(work):
     """Reads the pipeline of stage `generate`; writes results.csv (one row per task, arm and seed) and table.json."""
+    from ..generate.sample import small_settings
+
     use_threads(work.profile.generate.threads)
     sizes, seed = SIZES | work.profile.augment.as_dict(), work.profile.seed
-    jobs = [(factor, work.inputs["generate"] / "pipeline", work.profile.sample, sizes, seed + 1000 * number, k)
-            for number, factor in enumerate(TASKS.values()) for k in range(sizes["seeds"])]
-    found = dict(side_by_side(sampled_seed, jobs, sizes["workers"]))
+    jobs = [(factor, number, k) for number, factor in enumerate(TASKS.values()) for k in range(sizes["seeds"])]
+    left = [(work.out / "seeds" / f"{factor}-{k}", factor, work.inputs["generate"] / "pipeline", small_settings(work.profile.sample), sizes,
+             seed + 1000 * number, k) for factor, number, k in jobs if not (work.out / "seeds" / f"{factor}-{k}.json").is_file()]
+    for done, (job, _) in enumerate(side_by_side(sampled_seed, left, sizes["workers"]), len(jobs) - len(left) + 1):
+        work.say(f"{done} of {len(jobs)}: {left[job][1]}, seed {left[job][-1]}")
     rows, examples = [], {}
-    for number, (task, factor) in enumerate(TASKS.items()):
-        own = [found[number * sizes["seeds"] + k] for k in range(sizes["seeds"])]
-        rows += [{"task": task} | row for some, _ in own for row in some]
-        examples[factor] = own[0][1]
+    for task, factor in TASKS.items():
+        places = [work.out / "seeds" / f"{factor}-{k}" for k in range(sizes["seeds"])]
+        rows += [{"task": task} | row for place in places for row in json.loads(place.with_name(f"{place.name}.json").read_text())]
+        with np.load(f"{places[0]}.npz") as arrays:
+            examples[factor] = arrays["clips"]
         means = {arm: np.mean([row["accuracy"] for row in rows if (row["task"], row["arm"]) == (task, arm)]) for arm in ARMS}
         work.say(f"{task}: " + ", ".join(f"{arm} {mean:.2f}" for arm, mean in means.items()))
     write_csv(work.out / "results.csv", rows)
@@ -41,13 +46,16 @@ def build(work):
             "table": summary, "mean_gain_generated": gain["real + generated"], "mean_gain_more_real": gain["real + more real"]}
 
 
-def sampled_seed(factor, folder, settings, sizes, seed, k):
-    """`run_seed` with clips from the pipeline saved in `folder`; settings: section `sample` of a profile."""
+def sampled_seed(place, factor, folder, settings, sizes, seed, k):
+    """`run_seed` with clips from the pipeline saved in `folder`, kept as `place`.npz and `place`.json (written last)."""
     from ..generate import load_pipeline
     from ..generate.sample import generate_clips, key_frames
 
     pipe = load_pipeline(folder)
-    return run_seed(factor, lambda prompts, seed: key_frames(generate_clips(pipe, prompts, settings, seed)), sizes, seed, k)
+    rows, shown = run_seed(factor, lambda prompts, seed: key_frames(generate_clips(pipe, prompts, settings, seed)), sizes, seed, k)
+    place.parent.mkdir(exist_ok=True)
+    np.savez_compressed(f"{place}.npz", clips=shown)
+    write_text(f"{place}.json", json.dumps(rows))
 
 
 def run_task(factor, make, sizes, seed=0, source=None):

@@ -52,7 +52,7 @@ def report(generated, real, other_real):
     clips, width = np.asarray(generated).shape
     middle, spread = np.mean(real, 0), np.std(real, 0) + 1e-6
     generated, real, other_real = ((np.asarray(x, np.float64) - middle) / spread for x in (generated, real, other_real))
-    few = f"{clips} clips for {width} features are few: the distance is mostly bias. Read it only against its floor."
+    few = f"{clips} clips for {width} features are few, so the distance is biased upwards. Read it only against its floor."
     return {"frechet": frechet(generated, real), "floor": frechet(other_real, real),
             "kernel": kernel_distance(generated, real, paired=True),
             "kernel_floor": kernel_distance(other_real, real, paired=True), "clips": clips, "features": width,

@@ -1,4 +1,4 @@
-"""The ablation: the same short training with one part switched off at a time, sampled on the same prompts."""
+"""The ablation: the same short training with parts switched off, sampled on the same prompts."""
 
 import json
 from pathlib import Path
@@ -11,13 +11,14 @@ from .concepts import ConceptClassifier
 from .data import TrainingSet, load_parts, read_json
 from .flip import flipped_word_test
 from .prompts import make_prompts
-from .sample import generate_clips, key_frames
+from .sample import generate_clips, key_frames, small_settings
 from .stage import CLASSIFIER, SET, assemble, make_classifier
 from .train import Recipe, train
 
-# without contrastive pretraining there is no video tower whose features could be agreed with; the text tower has read captions, not seen
-ROWS = {"all parts": {}, "no knowledge alignment": {"knowledge": 0}, "no feature alignment": {"repa": 0},
-        "no contrastive pretraining": {"text": "reader", "repa": 0}}
+ALL = {"knowledge": 0.5, "repa": 0.5, "text": "contrastive"}
+# without contrastive pretraining the text tower has read captions and seen no clip, and there is no video tower to agree with
+ROWS = {"all parts": ALL, "no knowledge alignment": ALL | {"knowledge": 0}, "no feature alignment": ALL | {"repa": 0},
+        "no contrastive pretraining": ALL | {"text": "reader", "repa": 0}}
 
 
 def build(work):
@@ -39,16 +40,16 @@ def build(work):
 def train_row(out, inputs, profile, name):
     """Train, sample and test one row of ROWS in `out`; its figures, which also stand in row.json."""
     sizes, folder = profile.generate, row_file(out, name).parent
-    switches = {"text": sizes.text} | ROWS[name]
+    text = ROWS[name]["text"]
     folder.mkdir(exist_ok=True)
-    parts = load_parts(inputs["align"], sizes.components, switches["text"], profile.seed)
+    parts = load_parts(inputs["align"], sizes.components, text, profile.seed)
     data = TrainingSet.load(inputs["generate"] / SET)
-    data = data if switches["text"] == sizes.text else data.read_by(parts)
+    data = data if text == sizes.text else data.read_by(parts)
     classifier = next(path / CLASSIFIER for path in (Path(inputs["generate"]), Path(out)) if (path / CLASSIFIER).is_file())
-    recipe = Recipe.of(profile, max_steps=profile.ablate.steps, minutes=0, **{k: v for k, v in switches.items() if k != "text"})
+    recipe = Recipe.of(profile, max_steps=profile.ablate.steps, minutes=0, **{k: v for k, v in ROWS[name].items() if k != "text"})
     denoiser, figures = train(data, ConceptClassifier.load(classifier), recipe, folder, say=lambda _: None)
     prompts = read_json(out / "prompts.json")
-    clips = generate_clips(assemble(parts, denoiser), [row["prompt"] for row in prompts], profile.sample, profile.seed)
+    clips = generate_clips(assemble(parts, denoiser), [row["prompt"] for row in prompts], small_settings(profile.sample), profile.seed)
     np.savez_compressed(folder / "frames.npz", frames=key_frames(clips))
     row = {"name": name, "steps": figures["steps"], "seconds": figures["train_seconds"], "flow_last": figures["history"][-1]["flow"],
            "flipped_words": flipped_word_test(denoiser, parts, seed=profile.seed)}

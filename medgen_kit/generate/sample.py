@@ -1,5 +1,7 @@
 """Sampling: prompts in, clips out. The same call serves MedGen-tiny here and Wan2.1 / MedGen checkpoints on a GPU."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 
@@ -9,6 +11,14 @@ from ..errors import KitError
 from ..machine import device
 from .pipeline import load_pipeline
 from .prompts import make_prompts
+
+
+SMALL = SimpleNamespace(num_inference_steps=20, guidance_scale=2.0)        # what MedGen-tiny was tuned with
+
+
+def small_settings(settings):
+    """Settings for MedGen-tiny: section `sample` of a profile, unless that is meant for a large model."""
+    return SMALL if settings.base_model else settings
 
 
 def open_generator(profile, folder):

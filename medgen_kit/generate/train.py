@@ -1,6 +1,7 @@
 """Training the generator with accelerate: one step is flow matching, feature alignment (REPA) and concept alignment.
 
-Every random number of step n comes from (seed, n), so a run that is killed and resumed ends at the same weights.
+Every random number of step n comes from (seed, n), so a run that is killed and resumed ends at the same weights (on the same machine
+with the same number of threads: sums in another order differ in the last digit).
 """
 
 import json

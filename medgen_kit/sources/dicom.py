@@ -75,10 +75,12 @@ def from_dicom_series(folder, window=None):
         raise KitError(f"{folder} is not a folder with DICOM slices. Give the folder that holds one file per slice.")
     with _quiet():
         slices = sorted(((_position(_read(path), path), path) for path in files), key=lambda pair: pair[0])
-    if window is None:
-        with _quiet():
-            window = _series_window([path for _, path in slices])
     pictures = [from_dicom(path, window) for _, path in slices]
+    shared = _series_window([path for _, path in slices]) if window is None else None
+    if shared:
+        pictures = [from_dicom(path, shared[0]) for _, path in slices]
+        for picture in pictures:
+            picture.facts["window"] = f"{shared[1]}: centre {shared[0][0]:g}, width {shared[0][1]:g}"
     shapes = {p.frames.shape for p in pictures}
     if len(shapes) > 1:
         raise KitError(f"{folder} holds slices of {len(shapes)} different sizes, so it is more than one series. Put each in a folder.")
@@ -89,24 +91,29 @@ def from_dicom_series(folder, window=None):
 
 
 def _series_window(paths):
-    """One (centre, width) for all slices, so that their brightness can be compared; None leaves VOI tables and colours as they are.
+    """((centre, width), name) for all slices, so that their brightness can be compared; None leaves VOI tables and colours as they are.
 
     The median of the files' own windows; where they have none, percentiles of all slices together.
     """
+    with _quiet():
+        return _shared_window([_read(path) for path in paths], paths)
+
+
+def _shared_window(files, paths):
     windows, values = [], []
-    for path in paths:
-        data = _read(path)
+    for data, path in zip(files, paths):
         if data.SamplesPerPixel != 1 or data.PhotometricInterpretation == "PALETTE COLOR":
             return None
-        picture = _rescale(data, _pixels(data, path))
-        found, used = _own_window(data, picture)
+        stored = _pixels(data, path)
+        picture = _rescale(data, stored)
+        found, used = _own_window(data, stored, picture)
         if found is None:
             return None
         windows.append(found if not used.startswith("percentiles") else None)
-        values.append(_without_padding(data, picture[:, ::4, ::4]).ravel())
+        values.append(_without_padding(data, stored[:, ::4, ::4], picture[:, ::4, ::4]).ravel())
     if None in windows:
-        return percentile_window(np.concatenate(values))
-    return tuple(float(v) for v in np.median(windows, axis=0))
+        return percentile_window(np.concatenate(values)), "percentiles 1 to 99.5 of the series"
+    return tuple(float(v) for v in np.median(windows, axis=0)), "median of the files"
 
 
 def _read(path):
@@ -168,7 +175,7 @@ def _to_8_bit(values, bits):
 
 def _grey(data, values, window):
     """Grey pixel values to frames [T, H, W, 3] and a sentence on the window: modality rescale, VOI window, inversion."""
-    values = _rescale(data, values)
+    stored, values = values, _rescale(data, values)
     if isinstance(window, str):
         if window not in WINDOWS:
             raise KitError(f"there is no window '{window}'. Windows: {', '.join(WINDOWS)}; or give (centre, width).")
@@ -176,7 +183,7 @@ def _grey(data, values, window):
     elif window is not None:
         window, used = _pair(window), "given"
     else:
-        window, used = _own_window(data, values)
+        window, used = _own_window(data, stored, values)
     grey = _voi(data, values) if window is None else apply_window(values, *window)
     if data.PhotometricInterpretation == "MONOCHROME1" or data.get("PresentationLUTShape") == "INVERSE":
         grey = 255 - grey
@@ -193,7 +200,7 @@ def _pair(window):
     return centre, width
 
 
-def _own_window(data, values):
+def _own_window(data, stored, values):
     """((centre, width), name); (None, name) when the file has a table or a curve that pydicom applies."""
     if "VOILUTSequence" in data or data.get("VOILUTFunction", "LINEAR") != "LINEAR":
         return None, "VOI table of the file"
@@ -204,12 +211,14 @@ def _own_window(data, values):
             return (float(centre), float(width)), "file"
     if data.get("Modality") == "CT" and "RescaleIntercept" in (_group(data, "PixelValueTransformationSequence") or data):
         return WINDOWS["soft tissue"], "soft tissue"
-    return percentile_window(_without_padding(data, values)), "percentiles 1 to 99.5"
+    return percentile_window(_without_padding(data, stored, values)), "percentiles 1 to 99.5"
 
 
-def _without_padding(data, values):
+def _without_padding(data, stored, values):
+    """The rescaled values whose stored value is not PixelPaddingValue (all of them where that would leave none)."""
     padding = data.get("PixelPaddingValue")
-    return values if padding is None else values[values != padding]
+    real = values if padding is None else values[stored != padding]
+    return real if real.size else values
 
 
 def _voi(data, values):

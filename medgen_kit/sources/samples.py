@@ -141,19 +141,27 @@ def _medvideocap(work):
     clips, problems = medvideocap_clips(work.out, work.profile.data.clips, say=work.say)
     for problem in problems[:5]:
         work.say(f"left out: {problem}")
-    if all(clip.split == "train" for clip in clips):
-        hold_out(clips, work.profile.seed)
-        write_folder(work.out, clips)
+    hold_out(clips, work.profile.seed)
+    write_folder(work.out, clips)
     return clips
 
 
 def hold_out(clips, seed):
-    """Give a share of the clips (at least two) to val and as many to test: MedVideoCap-55K comes without splits."""
-    count = min(max(2, round(SHARE * len(clips))), len(clips) // 3)
-    order = np.random.default_rng((seed, 9)).permutation(len(clips))
-    for split, chosen in (("val", order[:count]), ("test", order[count:2 * count])):
-        for i in chosen:
-            clips[i].split = split
+    """Give a share of the clips (at least two, at most a third) to val and as many to test: MedVideoCap-55K comes without splits.
+
+    Clips of one upload stay together, or the test would ask for what training has seen.
+    """
+    groups, count = {}, min(max(2, round(SHARE * len(clips))), len(clips) // 3)
+    for clip in clips:
+        groups.setdefault(clip.source_id, []).append(clip)
+    names, left = sorted(groups), {"val": count, "test": count}
+    for i in np.random.default_rng((seed, 9)).permutation(len(names)):
+        split = next((name for name, open_places in left.items() if open_places > 0), None)
+        if split is None:
+            return
+        left[split] -= len(groups[names[i]])
+        for clip in groups[names[i]]:
+            clip.split = split
 
 
 def _figures(clips, folder):

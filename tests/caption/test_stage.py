@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,6 +63,16 @@ def test_end_to_end(work, capsys):
     assert [(row["file"], row["reason"]) for row in lost] == [("cut.mp4", "truncated")]
     table = {row["file"]: row for row in csv.DictReader((work.out / "checks.csv").open())}
     assert table["wrong.mp4"]["verdict"] == "rewritten" and table["wrong.mp4"]["facts"] and table["good_0.mp4"]["verdict"] == "pass"
+
+
+def test_a_run_folder_behind_a_link_or_given_from_here(work, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for number, ours in enumerate((tmp_path / "link" / "sources", Path("sources"))):
+        out = tmp_path / f"out{number}"
+        out.mkdir()
+        again = runs.Work(out, work.profile, work.inputs | {"sources": ours}, "caption", None)
+        assert stage.build(again)["clips"] == 7
 
 
 def test_two_clips_of_one_name_in_two_folders_stay_two(work):

@@ -69,9 +69,11 @@ def test_stopped_and_resumed_ends_at_the_same_weights(data, classifier, tmp_path
 KILLED = """
 import importlib, os, signal, sys
 from pathlib import Path
+import torch
 from medgen_kit.generate import ConceptClassifier
 from medgen_kit.generate.data import TrainingSet
 folder = Path(sys.argv[1])
+torch.set_num_threads(1)
 module = importlib.import_module("medgen_kit.generate.train")        # the package offers the function under this name
 module.SAVE_EVERY = 0                                   # a checkpoint after every step
 recipe = module.Recipe(**eval(sys.argv[2]))
@@ -91,6 +93,7 @@ module.train(TrainingSet.load(folder / "set.safetensors"), ConceptClassifier.loa
 @pytest.mark.parametrize("changes, at, total", [({"max_steps": 12}, 6, 12), ({"max_steps": 60, "minutes": 1e-6}, 18, 20)])
 def test_a_training_that_is_killed_mid_step_resumes_to_the_same_weights(data, classifier, tmp_path, changes, at, total):
     """SIGKILL in the forward pass, before and after the number of steps is set from the speed of the first 15 (here: the least, 20)."""
+    torch.set_num_threads(1)                             # sums in another order differ in the last digit
     recipe = SMALL.__dict__ | changes
     data.save(tmp_path / "set.safetensors")
     classifier.save(tmp_path / "classifier.safetensors")
@@ -188,7 +191,8 @@ def test_previews_are_taken_early_and_at_the_end(monkeypatch):
     monkeypatch.setattr(stage, "generate_clips", lambda *a, **k: np.zeros((1, 9, 4, 4, 3), np.uint8))
     monkeypatch.setattr(stage, "assemble", lambda *a: None)
     for total in (1282, 1200, 10):
-        previews = stage.Previews(SimpleNamespace(profile=SimpleNamespace(sample=None), watch=None), None, ["a heart"])
+        profile = SimpleNamespace(sample=SimpleNamespace(base_model=""))
+        previews = stage.Previews(SimpleNamespace(profile=profile, watch=None), None, ["a heart"])
         every = max(1, total // 12)
         for step in [*range(every, total, every), total]:
             previews(step, total, 0, {"flow": 1.0}, torch.nn.Linear(1, 1))

@@ -175,6 +175,11 @@ def test_clips_without_splits_are_held_out_so_that_the_towers_can_be_tried(foota
     assert {clip.split for clip in clips} == {"train"}
     hold_out(clips, seed=0)
     assert sorted(clip.split for clip in clips) == ["test"] * 2 + ["train"] * 2 + ["val"] * 2
+    for number, one in enumerate(clips):
+        one.split, one.source_id = "train", f"upload {number % 3}"
+    hold_out(clips, seed=0)
+    assert {len({clip.split for clip in clips if clip.source_id == f"upload {k}"}) for k in range(3)} == {1}, "an upload stays in one split"
+    assert {clip.split for clip in clips} == {"train", "val", "test"}
     write_folder(tmp_path / "set", clips)
     data = ClipData.read(tmp_path / "set", 4, 16)
     assert sorted(data.rows[i]["brief"] for i in one_clip_each(data)) == sorted(c.brief_caption for c in clips if c.split == "test")
