@@ -67,12 +67,10 @@ def report(profile: str = PROFILE, name: str = RUN):
 
     Example: medgen-kit report --run cpu
     """
-    from .run import runs_root
+    from . import profiles
+    from .run import Run
 
-    known = sorted(path.name for path in runs_root().glob("*") if (path / "report.json").is_file())
-    if name and name not in known:
-        raise KitError(f"there is no run '{name}' with figures in {runs_root()}. Runs: {', '.join(known) or 'none yet'}.")
-    typer.echo(json.dumps(_run(profile, name).figures(), indent=1))
+    typer.echo(json.dumps(Run.existing(profiles.load(profile), name).figures(), indent=1))
 
 
 @typed.command()

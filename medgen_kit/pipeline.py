@@ -35,7 +35,7 @@ class Stage:
 
 
 FLOW = {
-    "taste": Stage("generate.taste:build", (), ("taste", "sample")),
+    "taste": Stage("generate.taste:build", (), ("taste", "generate")),
     "sources": Stage("sources.samples:build", (), ("data",)),
     "raw": Stage("sources.raw:build", (), ("data", "curate")),
     "curate": Stage("curate.stage:build", ("raw",), ("data", "curate"), ("curate", "folder")),
@@ -45,7 +45,7 @@ FLOW = {
     "ablate": Stage("generate.ablate:build", ("align", "generate"), ("generate", "ablate", "sample")),
     "sample": Stage("generate.sample:build", ("generate",), ("sample",)),
     "evaluate": Stage("evaluate.stage:build", ("align", "generate", "sample"), ("evaluate",)),
-    "augment": Stage("evaluate.augment:build", ("generate",), ("augment", "sample")),
+    "augment": Stage("evaluate.augment:build", ("generate",), ("augment", "generate")),
 }
 
 

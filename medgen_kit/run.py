@@ -73,6 +73,14 @@ class Run:
                            "to a folder you may write.") from error
         return cls(root, profile)
 
+    @classmethod
+    def existing(cls, profile, name=""):
+        """The run `name` as `open` gives it; KitError, and nothing made, when there is none with figures."""
+        known, name = sorted(path.parent.name for path in runs_root().glob("*/report.json")), name or profile.name
+        if name not in known:
+            raise KitError(f"there is no run '{name}' with figures in {runs_root()}. Runs: {', '.join(known) or 'none yet'}.")
+        return cls.open(profile, name)
+
     def __repr__(self):
         return f"Run('{self.root.name}', profile='{self.profile.name}', stages={self.stages()})"
 
@@ -240,9 +248,8 @@ def peak_memory():
 
 def library_versions():
     """{library: installed version} of what changes a stage's figures, for its manifest."""
-    names = ("python", "numpy", "torch", "diffusers", "transformers", "accelerate", "datasets", "av", "opencv-python-headless")
     found = {"python": platform.python_version()}
-    for name in names[1:]:
+    for name in ("numpy", "torch", "diffusers", "transformers", "accelerate", "datasets", "av", "opencv-python-headless"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found

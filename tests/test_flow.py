@@ -69,3 +69,9 @@ def test_command_line():
         assert shown.exit_code == 0 and f"medgen-kit {name}" in " ".join(shown.output.split())
     assert "denied: " in runner.invoke(cli.typed, ["tags", "no pericardial effusion"]).output
     assert "cpu" in runner.invoke(cli.typed, ["profiles"]).output
+
+
+def test_a_report_of_a_run_that_is_not_there_makes_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path))
+    asked = CliRunner().invoke(cli.typed, ["report", "--profile", "smoke", "--run", "typo"])
+    assert isinstance(asked.exception, kit.KitError) and "no run 'typo'" in str(asked.exception) and not list(tmp_path.iterdir())

@@ -21,7 +21,7 @@ from course.tools import pages                                            # noqa
 from course.tools.execute import NotebookFailed, execute                  # noqa: E402
 from medgen_kit import profiles                                           # noqa: E402
 from medgen_kit.clip import write_text                                    # noqa: E402
-from medgen_kit.errors import KitError, is_disk_full                                    # noqa: E402
+from medgen_kit.errors import KitError, is_disk_full                      # noqa: E402
 from medgen_kit.run import Run                                            # noqa: E402
 
 NOTEBOOKS = ROOT / "notebooks"

@@ -20,23 +20,17 @@ SIZES = {"real": 12, "extra": 36, "test": 180, "steps": 75}
 
 def build(work):
     """Reads the pipeline of stage `generate`; writes results.csv (one row per task, arm and seed) and table.json."""
-    from ..generate.sample import small_settings
-
     use_threads(work.profile.generate.threads)
     sizes, seed = SIZES | work.profile.augment.as_dict(), work.profile.seed
-    jobs = [(factor, number, k) for number, factor in enumerate(TASKS.values()) for k in range(sizes["seeds"])]
-    left = [(work.out / "seeds" / f"{factor}-{k}", factor, work.inputs["generate"] / "pipeline", small_settings(work.profile.sample), sizes,
-             seed + 1000 * number, k) for factor, number, k in jobs if not (work.out / "seeds" / f"{factor}-{k}.json").is_file()]
-    for done, (job, _) in enumerate(side_by_side(sampled_seed, left, sizes["workers"]), len(jobs) - len(left) + 1):
-        work.say(f"{done} of {len(jobs)}: {left[job][1]}, seed {left[job][-1]}")
-    rows, examples = [], {}
-    for task, factor in TASKS.items():
-        places = [work.out / "seeds" / f"{factor}-{k}" for k in range(sizes["seeds"])]
-        rows += [{"task": task} | row for place in places for row in json.loads(place.with_name(f"{place.name}.json").read_text())]
-        with np.load(f"{places[0]}.npz") as arrays:
-            examples[factor] = arrays["clips"]
-        means = {arm: np.mean([row["accuracy"] for row in rows if (row["task"], row["arm"]) == (task, arm)]) for arm in ARMS}
-        work.say(f"{task}: " + ", ".join(f"{arm} {mean:.2f}" for arm, mean in means.items()))
+    places = {(factor, k): work.out / "seeds" / f"{factor}-{k}" for factor in TASKS.values() for k in range(sizes["seeds"])}
+    starts = {factor: seed + 1000 * number for number, factor in enumerate(TASKS.values())}
+    left = [(place, factor, work.inputs["generate"] / "pipeline", work.profile.generate, sizes, starts[factor], k)
+            for (factor, k), place in places.items() if not (place / "rows.json").is_file()]
+    for done, (job, _) in enumerate(side_by_side(sampled_seed, left, sizes["workers"]), len(places) - len(left) + 1):
+        work.say(f"{done} of {len(places)}: {left[job][0].name}")
+    rows = [{"task": task} | row for task, factor in TASKS.items() for k in range(sizes["seeds"])
+            for row in json.loads((places[factor, k] / "rows.json").read_text(encoding="utf-8"))]
+    examples = {factor: np.load(places[factor, 0] / "clips.npy") for factor in TASKS.values()}
     write_csv(work.out / "results.csv", rows)
     np.savez_compressed(work.out / "examples.npz", **examples)
     summary = compare(rows)
@@ -47,29 +41,23 @@ def build(work):
 
 
 def sampled_seed(place, factor, folder, settings, sizes, seed, k):
-    """`run_seed` with clips from the pipeline saved in `folder`, kept as `place`.npz and `place`.json (written last)."""
+    """`run_seed` with clips from the pipeline saved in `folder`, kept in the folder `place`: clips.npy, then rows.json."""
     from ..generate import load_pipeline
     from ..generate.sample import generate_clips, key_frames
 
     pipe = load_pipeline(folder)
     rows, shown = run_seed(factor, lambda prompts, seed: key_frames(generate_clips(pipe, prompts, settings, seed)), sizes, seed, k)
-    place.parent.mkdir(exist_ok=True)
-    np.savez_compressed(f"{place}.npz", clips=shown)
-    write_text(f"{place}.json", json.dumps(rows))
-
-
-def run_task(factor, make, sizes, seed=0, source=None):
-    """All arms and seeds of one task: (rows {"arm", "seed", "accuracy", "f1"}, some generated clips uint8 [classes, T, S, S, 3]).
-
-    make(prompts, seed): clips uint8 [N, 9, 32, 32, 3] of N prompts. source: offers FACTORS, combinations, render, describe.
-    Every seed has its own real clips, generated clips and starting weights; the test clips are the same for all.
-    """
-    found = [run_seed(factor, make, sizes, seed, k, source) for k in range(sizes.get("seeds", 1))]
-    return [row for rows, _ in found for row in rows], found[0][1]
+    place.mkdir(parents=True, exist_ok=True)
+    np.save(place / "clips.npy", shown)
+    write_text(place / "rows.json", json.dumps(rows))
 
 
 def run_seed(factor, make, sizes, seed, k, source=None):
-    """All arms of one task with its k-th real clips, generated clips and starting weights; returns as `run_task`."""
+    """All arms of one task for seed k: (rows {"arm", "seed", "accuracy", "f1"}, some generated clips uint8 [classes, T, S, S, 3]).
+
+    make(prompts, seed): clips uint8 [N, 9, 32, 32, 3] of N prompts. source: offers FACTORS, combinations, render, describe.
+    Every k has its own real clips, generated clips and starting weights; the test clips are the same for all.
+    """
     source = source or sources
     if factor not in source.FACTORS:
         raise KitError(f"there is no factor '{factor}'. Factors: {', '.join(source.FACTORS)}.")

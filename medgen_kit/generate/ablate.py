@@ -11,7 +11,7 @@ from .concepts import ConceptClassifier
 from .data import TrainingSet, load_parts, read_json
 from .flip import flipped_word_test
 from .prompts import make_prompts
-from .sample import generate_clips, key_frames, small_settings
+from .sample import generate_clips, key_frames
 from .stage import CLASSIFIER, SET, assemble, make_classifier
 from .train import Recipe, train
 
@@ -49,7 +49,7 @@ def train_row(out, inputs, profile, name):
     recipe = Recipe.of(profile, max_steps=profile.ablate.steps, minutes=0, **{k: v for k, v in ROWS[name].items() if k != "text"})
     denoiser, figures = train(data, ConceptClassifier.load(classifier), recipe, folder, say=lambda _: None)
     prompts = read_json(out / "prompts.json")
-    clips = generate_clips(assemble(parts, denoiser), [row["prompt"] for row in prompts], small_settings(profile.sample), profile.seed)
+    clips = generate_clips(assemble(parts, denoiser), [row["prompt"] for row in prompts], sizes, profile.seed)
     np.savez_compressed(folder / "frames.npz", frames=key_frames(clips))
     row = {"name": name, "steps": figures["steps"], "seconds": figures["train_seconds"], "flow_last": figures["history"][-1]["flow"],
            "flipped_words": flipped_word_test(denoiser, parts, seed=profile.seed)}

@@ -1,7 +1,5 @@
 """Sampling: prompts in, clips out. The same call serves MedGen-tiny here and Wan2.1 / MedGen checkpoints on a GPU."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import torch
 
@@ -11,14 +9,6 @@ from ..errors import KitError
 from ..machine import device
 from .pipeline import load_pipeline
 from .prompts import make_prompts
-
-
-SMALL = SimpleNamespace(num_inference_steps=20, guidance_scale=2.0)        # what MedGen-tiny was tuned with
-
-
-def small_settings(settings):
-    """Settings for MedGen-tiny: section `sample` of a profile, unless that is meant for a large model."""
-    return SMALL if settings.base_model else settings
 
 
 def open_generator(profile, folder):
@@ -35,7 +25,9 @@ def open_generator(profile, folder):
 
 
 def generate_clips(pipe, prompts, settings, seed=0, batch=33, say=None):
-    """Clips uint8 [N, T, H, W, 3] of N prompts. settings: section `sample` of a profile. Clip i depends on (seed, i) alone.
+    """Clips uint8 [N, T, H, W, 3] of N prompts. Clip i depends on (seed, i) alone.
+
+    settings: section `sample` of a profile, or `generate` for MedGen-tiny.
 
     With the same seed another prompt starts from the same noise, so two pictures differ by the words only.
     """

@@ -13,9 +13,8 @@ from .data import load_parts, training_set
 from .flip import flipped_word_test
 from .pipeline import MedGenTinyPipeline
 from .prompts import make_prompts
-from .sample import generate_clips, small_settings
+from .sample import generate_clips
 from .train import Recipe, train
-
 
 SET, CLASSIFIER = "training_set.safetensors", "classifier.safetensors"
 
@@ -75,7 +74,7 @@ class Previews:
         if due or step == total:
             model.eval()
             with torch.random.fork_rng():
-                clips = generate_clips(assemble(self.parts, model), self.prompts, small_settings(self.work.profile.sample), seed=1)
+                clips = generate_clips(assemble(self.parts, model), self.prompts, self.work.profile.generate, seed=1)
             model.train()
             picture = clips[0]
             self.kept.append(clips)

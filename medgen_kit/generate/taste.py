@@ -10,7 +10,7 @@ from ..align import ClipData, text_tower, train_tokenizer
 from ..clip import write_text
 from ..machine import use_threads
 from .data import KINDS, Parts, TrainingSet, read_captions
-from .sample import generate_clips, key_frames, small_settings
+from .sample import generate_clips, key_frames
 from .stage import assemble
 from .tokenizer import EigenframeTokenizer
 from .train import Recipe, train
@@ -34,7 +34,7 @@ def build(work):
     rng = np.random.default_rng(profile.seed)
     asked = [flat for flat in sources.combinations() if flat["modality"] == MODALITY]
     prompts = [sources.describe(asked[i], rng)[0] for i in np.linspace(0, len(asked) - 1, 4).astype(int)]
-    clips = generate_clips(assemble(parts, denoiser), prompts, small_settings(profile.sample), profile.seed)
+    clips = generate_clips(assemble(parts, denoiser), prompts, profile.generate, profile.seed)
     np.savez_compressed(work.out / "frames.npz", frames=key_frames(clips))
     write_text(work.out / "prompts.json", json.dumps(prompts))
     return {"train_seconds": figures["train_seconds"], "steps": figures["steps"], "clips": sizes.clips}

@@ -45,22 +45,29 @@ def _quiet():
 
 
 def _from(path, window):
-    try:
+    with _in_words(path):
         data = _read(path)
         return _picture(data, _pixels(data, path), window)
+
+
+@contextlib.contextmanager
+def _in_words(path):
+    """Broken bytes surface anywhere, since pydicom parses a field when it is first looked at: one sentence for all."""
+    try:
+        yield
     except KitError:
         raise
-    except Exception as error:  # broken bytes surface anywhere, since pydicom parses a field when it is first looked at
+    except Exception as error:
         raise KitError(f"{path} has a header that cannot be used ({str(error)[:120]}). Export the file again.") from error
 
 
-def _picture(data, values, window):
+def _picture(data, values, window, called="given"):
     if data.PhotometricInterpretation == "PALETTE COLOR":
         frames, used = _palette(data, values), "palette"
     elif data.SamplesPerPixel == 3:
         frames, used = _to_8_bit(values, data.BitsStored), "colour"
     else:
-        frames, used = _grey(data, values, window)
+        frames, used = _grey(data, values, window, called)
     facts = {key: _plain(data.get(key)) for key in FACTS if data.get(key) not in (None, "")}
     facts |= {"window": used, "kind": data.SOPClassUID.name if "SOPClassUID" in data else "unknown"}
     return Picture(frames, _fps(data), _spacing(data), str(data.get("Modality") or ""), _laterality(data),
@@ -74,46 +81,44 @@ def from_dicom_series(folder, window=None):
     if not files:
         raise KitError(f"{folder} is not a folder with DICOM slices. Give the folder that holds one file per slice.")
     with _quiet():
-        slices = sorted(((_position(_read(path), path), path) for path in files), key=lambda pair: pair[0])
-    pictures = [from_dicom(path, window) for _, path in slices]
-    shared = _series_window([path for _, path in slices]) if window is None else None
-    if shared:
-        pictures = [from_dicom(path, shared[0]) for _, path in slices]
-        for picture in pictures:
-            picture.facts["window"] = f"{shared[1]}: centre {shared[0][0]:g}, width {shared[0][1]:g}"
+        slices = []
+        for path in files:
+            with _in_words(path):
+                data = _read(path)
+                slices.append((_position(data, path), path, data, _pixels(data, path)))
+        slices.sort(key=lambda slice_: slice_[0])
+        (window, called), pictures = (window, "given") if window is not None else _series_window(slices), []
+        for _, path, data, values in slices:
+            with _in_words(path):
+                pictures.append(_picture(data, values, window, called))
     shapes = {p.frames.shape for p in pictures}
     if len(shapes) > 1:
         raise KitError(f"{folder} holds slices of {len(shapes)} different sizes, so it is more than one series. Put each in a folder.")
     first = pictures[0]
-    gap = float(np.median(np.diff([place for place, _ in slices]))) if len(slices) > 1 else None
+    gap = float(np.median(np.diff([place for place, *_ in slices]))) if len(slices) > 1 else None
     return Picture(np.concatenate([p.frames for p in pictures]), None, first.spacing, first.modality, first.laterality, first.body_part,
                    first.facts | {"slices": len(slices), "slice_distance_mm": gap})
 
 
-def _series_window(paths):
-    """((centre, width), name) for all slices, so that their brightness can be compared; None leaves VOI tables and colours as they are.
+def _series_window(slices):
+    """((centre, width), name) for all slices, so that their brightness can be compared; (None, "") leaves VOI tables and colours alone.
 
     The median of the files' own windows; where they have none, percentiles of all slices together.
     """
-    with _quiet():
-        return _shared_window([_read(path) for path in paths], paths)
-
-
-def _shared_window(files, paths):
     windows, values = [], []
-    for data, path in zip(files, paths):
-        if data.SamplesPerPixel != 1 or data.PhotometricInterpretation == "PALETTE COLOR":
-            return None
-        stored = _pixels(data, path)
-        picture = _rescale(data, stored)
-        found, used = _own_window(data, stored, picture)
-        if found is None:
-            return None
-        windows.append(found if not used.startswith("percentiles") else None)
-        values.append(_without_padding(data, stored[:, ::4, ::4], picture[:, ::4, ::4]).ravel())
+    for _, path, data, stored in slices:
+        with _in_words(path):
+            if data.SamplesPerPixel != 1 or data.PhotometricInterpretation == "PALETTE COLOR":
+                return None, ""
+            picture = _rescale(data, stored)
+            found, used = _own_window(data, stored, picture)
+            if found is None:
+                return None, ""
+            windows.append(None if used.startswith("percentiles") else found)
+            values.append(_without_padding(data, stored[:, ::4, ::4], picture[:, ::4, ::4]).ravel())
     if None in windows:
         return percentile_window(np.concatenate(values)), "percentiles 1 to 99.5 of the series"
-    return tuple(float(v) for v in np.median(windows, axis=0)), "median of the files"
+    return tuple(np.median(windows, axis=0)), "median of the files"
 
 
 def _read(path):
@@ -173,7 +178,7 @@ def _to_8_bit(values, bits):
     return np.clip(values >> shift, 0, 255).astype(np.uint8) if shift else values.astype(np.uint8)
 
 
-def _grey(data, values, window):
+def _grey(data, values, window, called):
     """Grey pixel values to frames [T, H, W, 3] and a sentence on the window: modality rescale, VOI window, inversion."""
     stored, values = values, _rescale(data, values)
     if isinstance(window, str):
@@ -181,7 +186,7 @@ def _grey(data, values, window):
             raise KitError(f"there is no window '{window}'. Windows: {', '.join(WINDOWS)}; or give (centre, width).")
         window, used = WINDOWS[window], window
     elif window is not None:
-        window, used = _pair(window), "given"
+        window, used = _pair(window), called
     else:
         window, used = _own_window(data, stored, values)
     grey = _voi(data, values) if window is None else apply_window(values, *window)

@@ -24,14 +24,15 @@ def test_classes_are_equal_and_stay_in_their_modality():
 
 def test_good_extra_clips_help_and_wrong_ones_harm():
     torch.set_num_threads(1)
-    sizes = {"real": 4, "extra": 40, "test": 40, "steps": 25, "seeds": 2}
+    sizes = {"real": 4, "extra": 40, "test": 40, "steps": 25}
 
     def wrong(prompts, seed):
         flipped = [next(c for c in toy.combinations() if " ".join(c.values()) == p) for p in prompts]
         flipped = [c | {"box.motion": "left" if c["box.motion"] == "right" else "right"} for c in flipped]
         return toy.render(flipped, seed)
 
-    rows, shown = augment.run_task("box.motion", wrong, sizes, source=toy)
+    found = [augment.run_seed("box.motion", wrong, sizes, 0, k, source=toy) for k in range(2)]
+    rows, shown = [row for some, _ in found for row in some], found[0][1]
     mean = {arm: np.mean([row["accuracy"] for row in rows if row["arm"] == arm]) for arm in augment.ARMS}
     assert len(rows) == 8 and shown.shape == (2, 9, 32, 32, 3)
     assert mean["real + more real"] > 0.85 > 0.3 > mean["real + generated"]
@@ -39,7 +40,7 @@ def test_good_extra_clips_help_and_wrong_ones_harm():
 
 def test_unknown_factor_is_refused():
     with pytest.raises(KitError, match="no factor 'box.weight'"):
-        augment.run_task("box.weight", None, {}, source=toy)
+        augment.run_seed("box.weight", None, {}, 0, 0, source=toy)
 
 
 def test_classical_augmentation_keeps_shape_and_range():

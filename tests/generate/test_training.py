@@ -191,7 +191,7 @@ def test_previews_are_taken_early_and_at_the_end(monkeypatch):
     monkeypatch.setattr(stage, "generate_clips", lambda *a, **k: np.zeros((1, 9, 4, 4, 3), np.uint8))
     monkeypatch.setattr(stage, "assemble", lambda *a: None)
     for total in (1282, 1200, 10):
-        profile = SimpleNamespace(sample=SimpleNamespace(base_model=""))
+        profile = SimpleNamespace(generate=None)
         previews = stage.Previews(SimpleNamespace(profile=profile, watch=None), None, ["a heart"])
         every = max(1, total // 12)
         for step in [*range(every, total, every), total]:

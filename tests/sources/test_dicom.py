@@ -199,6 +199,23 @@ def test_a_series_without_windows_has_one_brightness_scale(tmp_path):
     assert from_dicom(tmp_path / "1.dcm").facts["ImageOrientationPatient"] == [1, 0, 0, 0, 1, 0]
 
 
+def test_a_broken_slice_of_a_series_is_named(tmp_path):
+    slices(tmp_path, (0, 100))
+    data = pydicom.dcmread(tmp_path / "1.dcm")
+    del data.SamplesPerPixel
+    data.save_as(tmp_path / "1.dcm")
+    with pytest.raises(KitError, match="1.dcm"):
+        from_dicom_series(tmp_path)
+
+
+def test_padding_is_left_out_of_the_percentiles_also_when_values_are_rescaled(tmp_path):
+    ramp = np.tile(np.arange(100, 164, dtype=np.int16), (64, 1))
+    ramp[:, :32] = -2000
+    made(tmp_path / "padded.dcm", ramp, signed=True, RescaleSlope=2, RescaleIntercept=50, PixelPaddingValue=-2000)
+    shown = from_dicom(tmp_path / "padded.dcm").frames[..., 0]
+    assert (shown[:, :32] == 0).all() and shown[0, 32] < 20 and shown[0, -1] > 235
+
+
 def test_a_series_whose_slices_have_different_windows_uses_their_median(tmp_path):
     slices(tmp_path, (100, 100, 100), WindowCenter=(90, 100, 150), WindowWidth=(50, 100, 400))
     picture = from_dicom_series(tmp_path)
