@@ -212,7 +212,7 @@ def test_padding_is_left_out_of_the_percentiles_also_when_values_are_rescaled(tm
     ramp = np.tile(np.arange(100, 164, dtype=np.int16), (64, 1))
     ramp[:, :32] = -2000
     made(tmp_path / "padded.dcm", ramp, signed=True, RescaleSlope=2, RescaleIntercept=50, PixelPaddingValue=-2000)
-    shown = from_dicom(tmp_path / "padded.dcm").frames[..., 0]
+    shown = from_dicom(tmp_path / "padded.dcm").frames[0, ..., 0]
     assert (shown[:, :32] == 0).all() and shown[0, 32] < 20 and shown[0, -1] > 235
 
 
