@@ -13,13 +13,20 @@ from .errors import DiskError, KitError, VideoError
 
 MAX_BYTES = 2 * 2**30                 # refuse to hold more than this of frames in memory: 5.5 minutes of 640x480 at 8 frames a second
 SAME_BYTES = "rc-lookahead=0:no-mbtree=1"      # x264's look-ahead gives pictures under 64 pixels other bytes every time
+STILLS = ("mjpeg", "png", "gif", "webp")
+FIRST = 32                            # packets in which the first picture is looked for
 NO_INDEX = "the MP4 has no index (the recording or copy broke off). Copy it again."
 SYNTHETIC = "SYNTHETIC - not for clinical use"
 
 
 @dataclass
 class VideoInfo:
-    """What a file says after one look: pixels, frames a second, number of frames, seconds, bits a second, codec name."""
+    """What a file says after one look.
+
+    width, height: of the picture as it is shown, upright and with square pixels. fps: mean frames a second. frames: their number.
+    duration: seconds. bit_rate: bits a second of the picture track. codec: its name. rotation: degrees that a player turns it.
+    is_vfr: the frames do not come at equal intervals. container: kind of file, as its content says. other: kinds of its other tracks.
+    """
 
     width: int
     height: int
@@ -29,6 +36,10 @@ class VideoInfo:
     bit_rate: int
     codec: str
     comment: str = ""
+    rotation: int = 0
+    is_vfr: bool = False
+    container: str = ""
+    other: tuple = ()
 
 
 def _open(path):
@@ -55,6 +66,9 @@ def _open(path):
         if nothing and _is_mp4(path):
             raise VideoError(path, "no_index", NO_INDEX)
         raise VideoError(path, "no_video", "the file holds no picture track (sound only?).")
+    if container.streams.video[0].codec_context is None:
+        container.close()
+        raise VideoError(path, "unreadable", "no decoder here knows the kind of its picture track. Convert it to H.264.")
     return container
 
 
@@ -64,40 +78,104 @@ def _is_mp4(path):
 
 
 def probe(path):
-    """VideoInfo of a file, by counting its packets (no decoding). Raises VideoError with a typed reason."""
+    """VideoInfo of a file, by counting its packets and decoding one frame. Raises VideoError with a typed reason."""
+    import av
+
     with _open(path) as container:
         stream = container.streams.video[0]
-        if stream.codec_context.name in ("mjpeg", "png", "gif", "webp") and container.format.name.endswith(("pipe", "image2", "gif")):
+        if stream.codec_context.name in STILLS and container.format.name.endswith(("pipe", "image2", "gif")):
             raise VideoError(path, "still_image", "this is a picture, not a video. Use it as an image.")
-        fps = float(stream.average_rate or stream.base_rate or 0)
-        comment = container.metadata.get("comment", "")
-        width, height, codec = stream.codec_context.width, stream.codec_context.height, stream.codec_context.name
-        sizes = [packet.size for packet in container.demux(stream) if packet.size]
-    if not width or not height or not sizes or fps <= 0:
-        raise VideoError(path, "no_video", "the picture track holds no frames.")
+        fps, comment = float(stream.average_rate or stream.base_rate or 0), container.metadata.get("comment", "")
+        shown, sizes, times, codec = None, [], [], stream.codec_context.name
+        try:
+            for packet in container.demux(stream):
+                sizes += [packet.size] * (packet.size > 0)
+                times += [packet.pts] * (packet.size > 0 and packet.pts is not None)
+                if shown is None and len(sizes) <= FIRST:
+                    shown = next(iter(packet.decode()), None)
+        except av.error.FFmpegError:                       # decoding the whole file will say where it breaks off
+            pass
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if not width or not height or not sizes or fps <= 0:
+            raise VideoError(path, "no_video", "the picture track holds no frames.")
+        rotation = int(shown.rotation) if shown is not None else 0
+        width, height = _shown_size(width, height, stream.sample_aspect_ratio, rotation)
+        other = tuple(sorted(track.type for track in container.streams if track.index != stream.index))
+        kind = container.format.name
+    gaps = np.diff(np.sort(times))
+    vfr = bool(len(gaps) > 1 and gaps.max() > 1.5 * max(1, gaps.min()) and gaps.max() > gaps.min() + 1)
     duration = len(sizes) / fps
-    return VideoInfo(width, height, fps, len(sizes), duration, int(8 * sum(sizes) / duration), codec, comment)
+    return VideoInfo(width, height, fps, len(sizes), duration, int(8 * sum(sizes) / duration), codec, comment, rotation, vfr, kind, other)
 
 
-def iter_frames(path):
-    """Yield (seconds, frame uint8 [H, W, 3]) in one forward pass. A file that breaks off raises VideoError 'truncated'."""
+def _shown_size(width, height, aspect, rotation):
+    width = max(1, round(width * float(aspect or 1)))
+    return (height, width) if rotation % 180 else (width, height)
+
+
+class Frame:
+    """One decoded frame: `seconds` since the first one; a picture is made only when it is asked for, upright and with square pixels."""
+
+    def __init__(self, seconds, raw, aspect, reformatter):
+        self.seconds, self.raw, self.aspect, self.reformatter = seconds, raw, aspect, reformatter
+
+    @property
+    def size(self):
+        """(height, width) of the picture as it is shown."""
+        return _shown_size(self.raw.width, self.raw.height, self.aspect, self.raw.rotation)[::-1]
+
+    def rgb(self, size=None):
+        """uint8 [H, W, 3], at `size` (height, width) when given."""
+        picture = self._upright(self.reformatter.reformat(self.raw, format="rgb24").to_ndarray())
+        size = size or self.size
+        return picture if picture.shape[:2] == tuple(size) else resize(picture[None], size)[0]
+
+    def small(self, height, grey=True):
+        """Quickly made and small: grey uint8 [height, w], or RGB [height, w, 3]."""
+        shown, width = self.size
+        turned, wide = self.raw.rotation % 180, max(2, round(height * width / shown))
+        made = self.reformatter.reformat(self.raw, width=height if turned else wide, height=wide if turned else height,
+                                         format="gray" if grey else "rgb24", interpolation="AREA")
+        return self._upright(made.to_ndarray())
+
+    def _upright(self, picture):
+        turns = round(self.raw.rotation / 90) % 4
+        return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+
+
+def decode(path):
+    """Yield every Frame of a file in one forward pass. A file that breaks off raises VideoError 'truncated'."""
     import av
 
     with _open(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "SLICE"
-        expected, to_rgb = stream.frames, av.video.reformatter.VideoReformatter()        # one for all frames: setting it up costs most
+        reformatter = av.video.reformatter.VideoReformatter()            # one for all frames: setting it up costs most
         fps, first, count = float(stream.average_rate or 1), None, 0
         try:
             for frame in container.decode(stream):
                 seconds = frame.time if frame.time is not None else count / fps
                 first = seconds if first is None else first
                 count += 1
-                yield seconds - first, to_rgb.reformat(frame, format="rgb24").to_ndarray()
+                yield Frame(seconds - first, frame, stream.sample_aspect_ratio, reformatter)
         except av.error.FFmpegError as error:
             raise VideoError(path, "truncated", f"the file breaks off after {count} frames. Copy or download it again.") from error
-    if expected and count < 0.98 * expected:
+        expected = stream.frames or round(fps * _promised_seconds(container, stream))
+    if count < 0.98 * expected - (not stream.frames):
         raise VideoError(path, "truncated", f"only {count} of {expected} frames can be decoded. Copy or download it again.")
+
+
+def _promised_seconds(container, stream):
+    """Seconds that a file without a count of frames promises: of its picture track, else of the file if there is nothing else in it."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0
+
+
+def iter_frames(path):
+    """Yield (seconds, frame uint8 [H, W, 3]) in one forward pass. A file that breaks off raises VideoError 'truncated'."""
+    for frame in decode(path):
+        yield frame.seconds, frame.rgb()
 
 
 def sample_indices(total, count):

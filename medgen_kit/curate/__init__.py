@@ -1,15 +1,24 @@
-"""From raw uploads to clean clips: find shots, measure each rule, decide in one table, count the funnel (paper section 3)."""
+"""From raw uploads to clean clips: find shots, measure each rule, decide in one table, count the funnel (paper section 3).
 
-from . import agree, backends, border, decide, duplicate, figures, funnel, motion, probe, quality, segment, stage, text
+    curate(raw_dir, out_dir, config, engine)    the whole of it, resumable, on this machine or on a cluster
+    Rules, Config                               thresholds and settings
+    decide.decide(clips, Rules(words=40))       another threshold on the table, without a look at a video
+"""
+
+from . import agree, backends, border, bundle, config, cut, decide, duplicate, engines, features, figures, funnel, listing, look, motion
+from . import output, probe, quality, segment, shards, stage, tables, text
 from .agree import acceptance, score
 from .border import border_of
-from .decide import Rules, first_failed
+from .config import Config
+from .decide import Rules, first_failed, stages
 from .duplicate import perceptual_hash
 from .motion import camera_motion
 from .quality import laplacian_variance
 from .segment import runs, scan, similarity
+from .stage import curate
 from .text import count_words
 
-__all__ = ["Rules", "acceptance", "agree", "backends", "border", "border_of", "camera_motion", "count_words", "decide", "duplicate",
-           "figures", "first_failed", "funnel", "laplacian_variance", "motion", "perceptual_hash", "probe", "quality", "runs", "scan",
-           "score", "segment", "similarity", "stage", "text"]
+__all__ = ["Config", "Rules", "acceptance", "agree", "backends", "border", "border_of", "bundle", "camera_motion", "config",
+           "count_words", "curate", "cut", "decide", "duplicate", "engines", "features", "figures", "first_failed", "funnel",
+           "laplacian_variance", "listing", "look", "motion", "output", "perceptual_hash", "probe", "quality", "runs", "scan", "score",
+           "segment", "shards", "similarity", "stage", "stages", "tables", "text"]

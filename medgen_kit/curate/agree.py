@@ -1,11 +1,12 @@
 """How often are we right? Precision and recall of each rule against the known truth, cuts found, and the paper's 95 % acceptance."""
 
+from .. import sources
 from ..errors import KitError
-from .decide import Rules, breaks
+from .decide import breaks
 
-# Which planted defects each rule stands for. The joint rule has none: it is a judgement.
+# Which planted defects each rule stands for. The paper's scores have none: they are judgements.
 MEANS = {"low resolution": {"low resolution"}, "black border": {"letterbox", "pillarbox"}, "subtitles": {"subtitles"},
-         "aesthetic": {"washed out"}, "technical": {"blur", "washed out"}, "still": {"frozen"}, "duplicate": {"duplicate"}}
+         "quality": {"blur", "washed out", "noisy", "blocky"}, "still": {"frozen"}, "duplicate": {"duplicate"}}
 
 
 def shot_of(row, shots):
@@ -24,21 +25,41 @@ def wanted(name, shot):
     return shot["kind"] != "medical" if name == "not medical" else bool(MEANS[name] & set(shot["defects"]))
 
 
-def score(rows, truth, rules=None):
-    """[{"rule", "fired", "right", "planted", "precision", "recall"}] over all rows for which a rule was measured.
+def score(clips, truth, rules=None):
+    """[{"rule", "fired", "right", "planted", "precision", "recall"}] over all candidates for which a rule was measured.
 
-    A rule is asked about every row it measured, whether or not an earlier rule had removed it; rows of a single sample lie in a transition,
-    belong to no shot and are left out. precision: right / fired, recall: right / planted; None where nothing fired or was planted.
+    A rule is asked about every clip it measured, whether or not an earlier rule had removed it; clips of a single sample lie in a
+    transition, belong to no shot and are left out. precision: right / fired, recall: right / planted; None where nothing fired or was
+    planted.
     """
-    rules, table = rules or Rules(), []
-    known = [(row, shot_of(row, truth.get(row["upload"], {}).get("shots", []))) for row in rows if row.get("steps", 1)]
+    table, shots = [], true_shots(clips, truth)
+    known = [shot is not None and steps > 0 for shot, steps in zip(shots, clips["steps"])]
     for name in ("not medical", *MEANS):
-        asked = [(breaks(row, name, rules), wanted(name, shot)) for row, shot in known if shot and breaks(row, name, rules) is not None]
-        fired, planted = sum(a for a, _ in asked), sum(b for _, b in asked)
-        right = sum(a and b for a, b in asked)
+        removed, measured = breaks(clips, name, rules)
+        asked = [(fired, wanted(name, shot)) for fired, seen, shot, ok in zip(removed, measured, shots, known) if ok and seen]
+        fired, planted = sum(bool(a) for a, _ in asked), sum(b for _, b in asked)
+        right = sum(bool(a and b) for a, b in asked)
         table.append({"rule": name, "fired": fired, "right": right, "planted": planted,
                       "precision": right / fired if fired else None, "recall": right / planted if planted else None})
     return table
+
+
+def true_shots(clips, truth):
+    """The true shot of each candidate, None where there is none."""
+    return [shot_of(row, truth.get(row["upload"], {}).get("shots", [])) for row in clips[["upload", "first", "last"]].to_dict("records")]
+
+
+def categories(clips, truth, default=""):
+    """The category of each candidate: of its true shot where that is known, else `default`."""
+    return [sources.category(shot["factors"]["modality"]) if shot and shot["factors"] else default for shot in true_shots(clips, truth)]
+
+
+def figures(clips, notes, truth, rules):
+    """Figures against the truth: precision and recall by rule, joins found by cut detector and by S, clean share of what was kept."""
+    good = [note for note in notes if not note["reason"]]
+    missing, total = lost(clips, truth)
+    return {"rules": {row["rule"]: {k: row[k] for k in ("fired", "right", "planted")} for row in score(clips, truth, rules)},
+            "joins": joins(good, truth), "clean": purity(clips, truth)[0], "lost": len(missing), "clean_shots": total}
 
 
 def cuts_found(found, shots, slack=1):
@@ -74,21 +95,21 @@ def joins(notes, truth):
     return list(table.values())
 
 
-def purity(kept, truth):
+def purity(clips, truth):
     """(clean, all): kept clips that lie in one medical shot without a defect, at least 95 % of their frames, and all kept clips."""
-    clean = 0
-    for row in kept:
-        shot = shot_of(row, truth.get(row["upload"], {}).get("shots", []))
+    kept, clean = clips[clips["removed_by"] == ""], 0
+    for row, shot in zip(kept.to_dict("records"), true_shots(kept, truth)):
         clean += bool(shot and shot["kind"] == "medical" and not shot["defects"]
                       and overlap(row, shot) >= 0.95 * (row["last"] - row["first"] + 1))
     return clean, len(kept)
 
 
-def lost(rows, truth):
+def lost(clips, truth):
     """Clean medical shots of which no clip was kept: [{"upload", "shot", "removed_by"}], and the number of all clean medical shots.
 
     The paper looks at survivors only, so it cannot see these. removed_by: the rule that took the longest piece of the shot.
     """
+    rows = clips[["upload", "first", "last", "removed_by"]].to_dict("records")
     missing, total = [], 0
     for upload, facts in truth.items():
         for number, shot in enumerate(facts.get("shots", [])):

@@ -3,6 +3,9 @@
 `colour` needs nothing and runs everywhere; `clip` is the paper's choice (the visual encoder of CLIP, section 3.1) and needs weights.
 """
 
+import functools
+import importlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +143,58 @@ def example_frames(count, seed, size=(96, 128)):
     gain = rng.uniform(0.85, 1.15, (count, 1, 1, 1)).astype(np.float32)
     order = rng.permutation(count)
     return np.minimum(pictures * gain, 255).astype(np.uint8)[order], labels[order]
+
+
+@functools.cache
+def judge(medical, embedder="colour", seed=0):
+    """C by name (see `config.Config.medical`): called with frames uint8 [N, H, W, 3] it gives probabilities [N]; `.backend` is the
+    embedder."""
+    backend = load(embedder)
+    if medical == "none":
+        return AnyTest(backend, lambda frames: np.ones(len(frames)))
+    if medical == "drawings":
+        return medical_test(backend, seed)
+    if medical.startswith("pictures:"):
+        return MedicalTest(backend, *labelled_pictures(Path(medical.removeprefix("pictures:")), backend.size), seed=seed)
+    module, colon, name = medical.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name) if colon else None
+    except (ImportError, AttributeError) as error:
+        raise KitError(f"medical '{medical}' could not be loaded ({error}). Name '<module>:<function>' of a module that Python "
+                       "finds.") from error
+    if function is None:
+        raise KitError(f"there is no medical test '{medical}'. Say none, drawings, pictures:<folder> or <module>:<function>.")
+    return AnyTest(backend, function)
+
+
+@dataclass
+class AnyTest:
+    """A medical test from a function: frames uint8 [N, H, W, 3] -> probabilities [N]."""
+
+    backend: object
+    function: object
+
+    def __call__(self, frames):
+        return np.asarray(self.function(frames), float)
+
+
+def labelled_pictures(folder, size):
+    """(frames uint8 [N, h, w, 3], booleans [N]) from folder/medical and folder/other, pictures of any size; at least ten of each."""
+    from PIL import Image, UnidentifiedImageError
+
+    frames, labels = [], []
+    for kind in ("medical", "other"):
+        paths = sorted(path for path in (folder / kind).glob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".bmp"))
+        if len(paths) < 10:
+            raise KitError(f"{folder / kind} holds {len(paths)} pictures; the medical test needs at least ten in each of medical/ "
+                           "and other/.")
+        for path in paths:
+            try:
+                frames.append(np.asarray(Image.open(path).convert("RGB").resize(size[::-1])))
+            except (OSError, UnidentifiedImageError) as error:
+                raise KitError(f"{path} is not a picture that can be read ({error}). Remove it.") from error
+            labels.append(kind == "medical")
+    return np.stack(frames), np.array(labels)
 
 
 def medical_test(backend, seed, count=800):

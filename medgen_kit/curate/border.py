@@ -1,18 +1,33 @@
-"""Black borders (paper section 3.3): Canny edges, Hough lines, and a line that stays at a side with nothing but black behind it."""
+"""Black borders (paper section 3.3): a straight line that stays at a side, with nothing but one black behind it.
+
+Two witnesses look at the same five frames: Canny edges with Hough lines as in the paper, and the brightness of whole rows and columns.
+"""
 
 import numpy as np
 
 SIDES = ("top", "bottom", "left", "right")
 BLACK = 24          # grey level up to which a picture element counts as black
+STEP = 6            # grey levels by which a bar differs from the picture beside it
+NEAR, FAR = 0.02, 0.4
+METHODS = ("both", "hough", "luma")
 
 
-def border_of(frames):
+def border_of(frames, method="both"):
     """Width of the black border at each side in pixels, {"top": 0, ...}, of frames uint8 [T, H, W, 3]; 0 where there is none.
 
-    Round masks of endoscopes and fans of ultrasound are black at the edge too: only a long straight line with black behind it counts.
+    Round masks of endoscopes, fans of ultrasound and slices of CT are black at the edge too: only a long straight line with one even black
+    behind it counts. method: "hough", "luma", or "both": what either sees.
     """
-    seen = [lines_of(frame) for frame in frames]
-    return {side: persistent([found[side] for found in seen]) for side in SIDES}
+    import cv2
+
+    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+    found = dict.fromkeys(SIDES, 0)
+    if method in ("both", "hough"):
+        seen = [lines_of(grey) for grey in greys]
+        found = {side: persistent([lines[side] for lines in seen]) for side in SIDES}
+    if method in ("both", "luma"):
+        found = {side: found[side] or width for side, width in bars_of(np.stack(greys)).items()}
+    return found
 
 
 def has_border(frames):
@@ -20,11 +35,10 @@ def has_border(frames):
     return any(border_of(frames).values())
 
 
-def lines_of(frame):
-    """Candidate border lines of one frame: {"top": [distances from that side in pixels], ...}."""
+def lines_of(grey):
+    """Candidate border lines of one grey frame uint8 [H, W]: {"top": [distances from that side in pixels], ...}."""
     import cv2
 
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
     votes = int(0.4 * min(height, width))
     found = cv2.HoughLines(cv2.Canny(grey, 50, 150), 1, np.pi / 2, votes)
@@ -33,15 +47,20 @@ def lines_of(frame):
         at, across = abs(float(rho)), abs(float(theta)) < 0.1
         length, near, far = (width, "left", "right") if across else (height, "top", "bottom")
         side, distance = (near, at) if at < length / 2 else (far, length - at)
-        if 0.02 * length <= distance <= 0.4 * length and is_bar(grey, side, int(distance)):
+        if NEAR * length <= distance <= FAR * length and is_bar(grey, side, int(distance)):
             sides[side].append(int(distance))
     return sides
 
 
+def turned(grey, side):
+    """The picture turned so that `side` is its top (a view)."""
+    return {"top": grey, "bottom": grey[::-1], "left": grey.T, "right": grey.T[::-1]}[side]
+
+
 def is_bar(grey, side, distance):
     """True when everything outside the line is black and most of the line's inside is not."""
-    turned = {"top": grey, "bottom": grey[::-1], "left": grey.T, "right": grey.T[::-1]}[side]
-    outside, inside = turned[:max(1, distance - 2)], turned[distance + 2:distance + 6]
+    picture = turned(grey, side)
+    outside, inside = picture[:max(1, distance - 2)], picture[distance + 2:distance + 6]
     return bool(np.percentile(outside, 98) <= BLACK and (inside.max(axis=0) > BLACK).mean() >= 0.75)
 
 
@@ -53,3 +72,21 @@ def persistent(distances, slack=3):
         if sum(any(abs(value - other) <= slack for other in found) for found in distances) >= need:
             return value
     return 0
+
+
+def bars_of(greys):
+    """Bars by brightness, {"top": pixels, ...}, of greys uint8 [T, H, W]: rows of one even black, ended by a step along most of a line.
+
+    The step may be small: the grey of a scan's background against the true black of a bar is enough.
+    """
+    mean, spread = greys.mean(axis=0), np.ptp(greys, axis=0)
+    found = {}
+    for side in SIDES:
+        picture, moving = turned(mean, side), turned(spread, side)
+        length = len(picture)
+        level = float(np.median(picture[:max(1, int(NEAR * length))]))
+        odd = ((np.abs(picture - level) > STEP) | (moving > 2 * STEP)).mean(axis=1)
+        run = int(np.argmax(odd > 0.02)) if (odd > 0.02).any() else length
+        inside = np.abs(picture[run + 2:run + 6] - level).max(axis=0, initial=0) > STEP if run < length else np.zeros(1, bool)
+        found[side] = run if level <= BLACK and NEAR * length <= run <= FAR * length and inside.mean() >= 0.75 else 0
+    return found

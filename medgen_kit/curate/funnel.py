@@ -7,15 +7,16 @@ PAPER_START = 110_969
 PAPER = (("black border", 13_203), ("subtitles", 10_422), ("aesthetic", 16_302), ("technical", 1_998), ("joint", 13_241))
 
 
-def funnel(rows):
-    """[{"rule", "source", "removed", "left"}] of decided rows, the first entry being all candidates. Counts always add up."""
-    left = len(rows)
+def funnel(clips):
+    """[{"rule", "source", "removed", "left"}] of a decided table, the first entry being all candidates. Counts always add up."""
+    left = len(clips)
     table = [{"rule": "candidates", "source": "", "removed": 0, "left": left}]
-    for name, source, *_ in TABLE:
-        removed = sum(row["removed_by"] == name for row in rows)
+    for stage in TABLE:
+        removed = int((clips["removed_by"] == stage.name).sum())
         left -= removed
-        table.append({"rule": name, "source": source, "removed": removed, "left": left})
-    return table
+        table.append({"rule": stage.name, "source": stage.source, "removed": removed, "left": left})
+    failed = int((clips["removed_by"] == "cut failed").sum())
+    return table + ([{"rule": "cut failed", "source": "ours", "removed": failed, "left": left - failed}] if failed else [])
 
 
 def paper_funnel():

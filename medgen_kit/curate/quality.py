@@ -1,7 +1,7 @@
-"""Scores of look and of technique: honest stand-ins by default, the paper's predictors by name.
+"""Quality: plain measures of our own (columns q_*), and the paper's predictors by name.
 
-The paper uses the LAION aesthetic predictor and DOVER. Their weights are not ours to ship, so the default is a stand-in that measures plain
-things (sharpness, noise, light, contrast, colour) and is mapped to the same range. A stand-in is never written into the paper's fields.
+The paper uses the LAION aesthetic predictor and DOVER. Their weights are not ours to ship: without them their fields stay empty and their
+stages are skipped. What can be measured anywhere is sharpness, noise, blockiness, light, contrast and colour, under names of our own.
 """
 
 from pathlib import Path
@@ -11,16 +11,7 @@ import numpy as np
 from ..errors import KitError
 
 LUMA_HEIGHT, SHARP_HEIGHT = 240, 120     # every frame is measured at these heights: sharpness depends on size, and grain is not sharpness
-SHARP = 9.0                              # Laplacian variance at which the technical stand-in is 0
-
-
-def grey_of(frames, height=LUMA_HEIGHT):
-    """Luma float32 [T, height, w], values 0 to 255."""
-    import cv2
-
-    from .. import video
-    width = max(2, round(height * frames.shape[2] / frames.shape[1]))
-    return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in video.resize(frames, (height, width))]).astype(np.float32)
+SHARP, NOISY, DARK, FLAT, BLOCKY = 9.0, 14.0, 10.0, 40.0, 1.6      # where `technical` is 0 on each axis
 
 
 def laplacian_variance(grey):
@@ -46,30 +37,41 @@ def colourfulness(frame):
     return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
 
 
+def blockiness(grey):
+    """Steps at the borders of 8x8 blocks over steps elsewhere, of grey uint8 [H, W] at its own size: about 1, 2 or more for a starved
+    codec."""
+    import cv2
+
+    across = cv2.absdiff(grey[:, 1:], grey[:, :-1]).mean(axis=0)
+    down = cv2.absdiff(grey[1:], grey[:-1]).mean(axis=1)
+    at, rest = (np.concatenate([steps[(np.arange(len(steps)) % 8 == 7) == edge] for steps in (across, down)]) for edge in (True, False))
+    return float((np.median(at) + 0.1) / (np.median(rest) + 0.1))
+
+
 def measures(frames):
-    """All plain measures of frames uint8 [T, H, W, 3], medians over the frames."""
-    greys, small = grey_of(np.asarray(frames)), grey_of(np.asarray(frames), SHARP_HEIGHT)
-    columns = {"sharpness": [laplacian_variance(g) for g in small], "noise": [noise_sigma(g) for g in greys],
-               "light": [float(g.mean()) for g in greys],
-               "contrast": [float(np.subtract(*np.percentile(g, (99, 1)))) for g in greys],
-               "colour": [colourfulness(frame) for frame in frames]}
-    return {name: float(np.median(values)) for name, values in columns.items()}
+    """{"sharpness", "noise", "blockiness", "light", "contrast", "colour"} of frames uint8 [T, H, W, 3], medians over the frames."""
+    import cv2
+
+    from .. import video
+    frames = np.asarray(frames)
+    width = max(2, round(LUMA_HEIGHT * frames.shape[2] / frames.shape[1]))
+    rows = []
+    for frame, full in zip(video.resize(frames, (LUMA_HEIGHT, width)), frames):
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        small = cv2.resize(grey, (max(2, width // 2), SHARP_HEIGHT), interpolation=cv2.INTER_AREA)
+        rows.append((laplacian_variance(small), noise_sigma(grey), blockiness(cv2.cvtColor(full, cv2.COLOR_RGB2GRAY)), float(grey.mean()),
+                     float(np.subtract(*np.percentile(grey, (99, 1)))), colourfulness(frame)))
+    return dict(zip(("sharpness", "noise", "blockiness", "light", "contrast", "colour"), np.median(rows, axis=0).tolist()))
 
 
-def technical_standin(m):
-    """Stand-in for DOVER's technical score, -1 to 1, from `measures`: the worst of softness, noise and darkness decides.
+def technical(m):
+    """Our technical quality, -1 to 1, from `measures`: the worst of softness, noise, blocks, darkness and flatness decides; 0 is the limit.
 
-    0 lies at a Laplacian variance of SHARP: on our own drawings every sharp shot had at least 14 and every blurred one at most 8. The
-    Laplacian also depends on what is shown, so on other footage this limit must be set anew.
+    The limits lie where our own drawings part: every sharp shot had a Laplacian variance of at least 14 and every blurred one at most 8.
+    The Laplacian also depends on what is shown, so on other footage the limits must be set anew.
     """
-    return float(np.tanh(min(np.log(max(m["sharpness"], 1e-6) / SHARP), (14 - m["noise"]) / 5, (m["light"] - 10) / 5)))
-
-
-def aesthetic_standin(m):
-    """Stand-in for the LAION score, 0 to 10, from `measures`: contrast first, then middle light, some colour. No taste."""
-    contrast, colour = np.clip(m["contrast"] / 130, 0, 1), np.clip(m["colour"] / 60, 0, 1)
-    light = 1 - np.clip(abs(m["light"] - 110) / 110, 0, 1)
-    return float(6 * contrast + 2 * light + 2 * colour)
+    return float(np.tanh(min(np.log(max(m["sharpness"], 1e-6) / SHARP), (NOISY - m["noise"]) / 5, (m["light"] - DARK) / 5,
+                             (m["contrast"] - FLAT) / 15, 4 * (BLOCKY - m["blockiness"]))))
 
 
 def laion(frames, folder):
@@ -97,12 +99,12 @@ def register(name, function):
 
 
 def scorer(name):
-    """The function frames -> float for "laion:<folder>" or any registered "<name>:<folder>"; None for "stand-in"."""
-    if name == "stand-in":
+    """The function frames -> float for "laion:<folder>" or any registered "<name>:<folder>"; None for "none"."""
+    if name == "none":
         return None
     kind, _, folder = name.partition(":")
     if kind not in SCORERS:
         how = ("DOVER is not on the package index: get its code and weights from its authors (github.com/VQAssessment/DOVER) and call "
                "quality.register('dover', function). " if kind == "dover" else "")
-        raise KitError(f"there is no scorer '{kind}'. {how}Known: stand-in, {', '.join(sorted(SCORERS))}.")
+        raise KitError(f"there is no scorer '{kind}'. {how}Known: none, {', '.join(sorted(SCORERS))}.")
     return lambda frames: SCORERS[kind](frames, folder)

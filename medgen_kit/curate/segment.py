@@ -5,24 +5,30 @@ runs faster: a step is a sixth of a clip, (frames - 1) / fps / 6 seconds; the ru
 step is one second.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from .. import video
 
+WATCHED = 96                           # picture height at which cuts are looked for
 MIN_STEPS, MAX_STEPS = 6, 10          # paper section 3.1: j - i >= 6; most clips last 6 to 10 s
 
 
 @dataclass
 class Scan:
-    """One forward pass over a file: numbers and small pictures of the sampled frames; cuts are the first frames of new shots."""
+    """One forward pass over a file: numbers, times and small pictures of the sampled frames; cuts are the first frames of new shots.
+
+    times: seconds of each sample since the first frame (frames may come at unequal intervals). seconds: the end of the last frame.
+    """
 
     fps: float
     total: int
     numbers: list
     thumbs: np.ndarray
     cuts: list
+    times: list = field(default_factory=list)
+    seconds: float = 0.0
 
 
 @dataclass
@@ -49,16 +55,18 @@ def scan(path, step, size, detector=None):
     from scenedetect import FrameTimecode
 
     fps = video.probe(path).fps
-    detector, numbers, thumbs, cuts, number, due = detector or cut_detector(fps), [], [], [], -1, 0.0
-    for number, (seconds, frame) in enumerate(video.iter_frames(path)):
-        small = video.resize(frame[None], (96, max(2, round(96 * frame.shape[1] / frame.shape[0]))))[0]
+    detector, number, due, last = detector or cut_detector(fps), -1, 0.0, 0.0
+    numbers, times, thumbs, cuts = [], [], [], []
+    for number, frame in enumerate(video.decode(path)):
+        small, last = frame.small(WATCHED, grey=False), frame.seconds
         cuts += detector.process_frame(FrameTimecode(number, fps), np.ascontiguousarray(small[:, :, ::-1]))
-        if seconds + 0.5 / fps >= due:
+        if last + 0.5 / fps >= due:
             numbers.append(number)
-            thumbs.append(video.resize(frame[None], size)[0])
-            due += step * max(1, np.floor((seconds + 0.5 / fps - due) / step) + 1)
+            times.append(round(last, 4))
+            thumbs.append(video.resize(small[None], size)[0] if size[0] <= WATCHED else frame.rgb(size))
+            due += step * max(1, np.floor((last + 0.5 / fps - due) / step) + 1)
     cuts += detector.post_process(FrameTimecode(number, fps))
-    return Scan(fps, number + 1, numbers, np.stack(thumbs), sorted({cut.frame_num for cut in cuts}))
+    return Scan(fps, number + 1, numbers, np.stack(thumbs), sorted({cut.frame_num for cut in cuts}), times, last + 1 / fps)
 
 
 def cut_detector(fps, threshold=3.0, window=2, least=10.0):

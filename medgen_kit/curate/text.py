@@ -33,15 +33,19 @@ def count_words(texts):
     return sum(math.ceil(len(token) / USUAL) if len(token) > LONG else 1 for token in tokens)
 
 
-def words_in(frames, enough=None):
-    """(total words over the frames, the lines of the frame with most). frames uint8 [T, H, W, 3], five in the paper.
+def measures(frames, enough=None):
+    """{"words": total over the frames, "boxes": of the frame with most words, "text_area": share of its pixels, "lines": its texts}.
 
-    enough: stop reading once there are more words than this; the total is then a lower bound.
+    frames uint8 [T, H, W, 3], five in the paper. enough: stop reading once there are more words than this; the total is then a lower bound.
     """
-    found, total = [], 0
+    best, total, area = [], 0, frames.shape[1] * frames.shape[2]
     for frame in frames:
-        found.append([text for text, _ in lines(frame)])
-        total += count_words(found[-1])
+        found = lines(frame)
+        here = count_words([text for text, _ in found])
+        if not best or here > count_words([text for text, _ in best]):
+            best = found
+        total += here
         if enough is not None and total > enough:
             break
-    return total, max(found, key=count_words)
+    size = sum(float(np.ptp([x for x, _ in box]) * np.ptp([y for _, y in box])) for _, box in best)
+    return {"words": total, "boxes": len(best), "text_area": round(size / area, 4), "lines": [text for text, _ in best]}

@@ -152,7 +152,20 @@ def wash_out(frames):
     return (frames * 0.1 + 120).astype(np.uint8)
 
 
-SPOIL = {"blur": blur, "washed out": wash_out, "letterbox": letterbox, "pillarbox": pillarbox}
+def blocks(frames, quality=2):
+    """What a starved codec leaves: every frame as a JPEG of `quality` (0 to 100), whose 8x8 blocks show."""
+    import cv2
+
+    pictures = [cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1] for frame in frames]
+    return np.stack([cv2.imdecode(picture, cv2.IMREAD_COLOR_RGB) for picture in pictures])
+
+
+def snow(frames, sigma=60.0):
+    """Strong sensor noise of `sigma` grey levels, new in every frame and the same every time it is drawn."""
+    return grain(frames, np.random.default_rng(7_003), sigma)
+
+
+SPOIL = {"blur": blur, "washed out": wash_out, "blocky": blocks, "noisy": snow, "letterbox": letterbox, "pillarbox": pillarbox}
 
 
 def grain(frames, rng, sigma=1.2):

@@ -25,3 +25,44 @@ def disc_on_black(frames=5, size=(240, 320)):
     mask = np.zeros(size, np.uint8)
     cv2.circle(mask, (size[1] // 2, size[0] // 2), size[0] // 2 - 20, 1, -1)
     return shot(3, frames, size) * mask[None, :, :, None]
+
+
+def fan_on_black(frames=5, size=(240, 320)):
+    """An ultrasound sector: textured, black around it, its tip at the upper edge."""
+    mask = np.zeros(size, np.uint8)
+    cv2.ellipse(mask, (size[1] // 2, 12), (size[0] - 30, size[0] - 30), 0, 50, 130, 1, -1)
+    return shot(5, frames, size) * mask[None, :, :, None]
+
+
+def slice_on_black(frames=5, size=(240, 320), ground=0):
+    """A CT slice: a bright oval body on a ground of `ground` grey levels."""
+    mask = np.zeros(size, np.uint8)
+    cv2.ellipse(mask, (size[1] // 2, size[0] // 2), (size[0] // 2 - 8, size[0] // 3), 0, 0, 360, 1, -1)
+    return np.where(mask[None, :, :, None] > 0, shot(6, frames, size), ground).astype(np.uint8)
+
+
+def is_dark(frames):
+    """A medical test for these tests: dark pictures are medical. frames uint8 [N, H, W, 3] -> probabilities [N]."""
+    return np.where(frames.mean(axis=(1, 2, 3)) < 140, 0.9, 0.1)
+
+
+def crash(frames):
+    """A medical test that ends its process at a bright picture, as a faulty decoder would."""
+    if frames[0].mean() > 120:
+        import os
+        import signal
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return np.ones(len(frames))
+
+
+def hang(frames):
+    """A medical test that never comes back from a bright picture."""
+    if frames[0].mean() > 120:
+        import time
+        time.sleep(600)
+    return np.ones(len(frames))
+
+
+def fail(frames):
+    """A medical test with a bug that a bright picture brings out."""
+    return np.ones(len(frames)) / (0 if frames[0].mean() > 120 else 1) if frames[0].mean() <= 120 else frames["bright"]

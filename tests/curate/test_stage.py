@@ -1,31 +1,20 @@
-"""The stage on uploads of our own: decisions, funnel, quarantine, resuming, the same result twice."""
+"""The whole of curation on uploads of our own: decisions, funnel, quarantine, resuming, the same result twice."""
 
 import csv
 import json
-from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.curate.pictures import shot
 
 from medgen_kit import KitError, read_folder, video
 from medgen_kit.clip import validate_folder
-from medgen_kit.curate import agree, backends, figures, funnel, stage
+from medgen_kit.curate import curate, decide, stage
 from medgen_kit.sources import raw_drawn as drawn
 
-DATA = SimpleNamespace(size=32, frames=9, fps=8)
-
-
-@pytest.fixture
-def judge(monkeypatch):
-    """A medical test that takes dark pictures for medicine; the stage is tested here, not the classifier."""
-    class Dark:
-        backend = backends.ColourBackend()
-
-        def __call__(self, frames):
-            return np.where(frames.mean(axis=(1, 2, 3)) < 140, 0.9, 0.1)
-
-    monkeypatch.setattr(backends, "medical_test", lambda backend, seed: Dark())
+DATA = {"size": 32, "frames": 9, "fps": 8, "step": 1 / 6, "medical": "tests.curate.pictures:is_dark", "workers": 0, "files_per_shard": 1,
+        "read_text": False, "say": lambda text: None}
 
 
 def clean(seed):
@@ -57,152 +46,163 @@ def uploads(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def nothing_read(monkeypatch):
-    monkeypatch.setattr(stage.text, "words_in", lambda frames, enough=None: (0, []))
-
-
 def rows_of(path):
     with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def test_every_defect_is_removed_by_its_rule_and_the_tables_add_up(uploads, judge, nothing_read, tmp_path):
+def test_every_defect_is_removed_by_its_rule_and_the_tables_add_up(uploads, tmp_path):
     out = tmp_path / "out"
-    figures = stage.curate(uploads, out, DATA, say=lambda text: None)
-    by_rule = {rule: sorted((r["upload"], int(r["first"]) // 10) for r in rows_of(out / "decisions.csv") if r["removed_by"] == rule)
-               for rule in ("", "not medical", "too short", "black border", "technical", "still", "duplicate")}
+    figures = curate(uploads, out, **DATA)
+    clips = pd.read_parquet(out / "clips.parquet")
+    by_rule = {rule: sorted((row.upload, row.first // 10) for row in clips[clips["removed_by"] == rule].itertuples())
+               for rule in ("", "not medical", "too short", "black border", "quality", "still", "duplicate")}
     assert by_rule == {"": [("a.mp4", 0), ("b.mp4", 2)], "not medical": [("a.mp4", 1)], "too short": [("a.mp4", 3)],
-                       "black border": [("a.mp4", 2)], "technical": [("b.mp4", 0)], "still": [("b.mp4", 3)], "duplicate": [("b.mp4", 1)]}
+                       "black border": [("a.mp4", 2)], "quality": [("b.mp4", 0)], "still": [("b.mp4", 3)], "duplicate": [("b.mp4", 1)]}
     table = rows_of(out / "funnel.csv")
     for before, row in zip(table, table[1:]):
         assert int(before["left"]) - int(row["removed"]) == int(row["left"])
     assert int(table[0]["left"]) == figures["candidates"] == 8 and int(table[-1]["left"]) == figures["kept"] == 2
     assert figures["joins"][0] == {"join": "cut", "planted": 6, "detector": 6, "whole rule": 6} and figures["clean"] == 2
     assert all(rule["fired"] == rule["right"] == rule["planted"] for rule in figures["rules"].values())
+    long = pd.read_parquet(out / "stages.parquet")
+    assert len(long) == 8 * len(decide.TABLE) and long["first_fail"].sum() == 6
+    removed = clips[clips["removed_by"] != ""]
+    assert dict(long[long["first_fail"]].set_index("clip_id")["stage"]) == dict(removed.set_index("clip_id")["removed_by"])
+    assert set(long[long["stage"] == "aesthetic"]["verdict"]) == {"skip"}
 
 
-def test_clips_carry_the_record_and_the_standins_stay_out_of_the_papers_fields(uploads, judge, nothing_read, tmp_path):
+def test_clips_carry_the_record_and_the_papers_fields_stay_empty(uploads, tmp_path):
     out = tmp_path / "out"
-    stage.curate(uploads, out, DATA, say=lambda text: None)
+    curate(uploads, out, **DATA)
     clips = read_folder(out)
     assert validate_folder(out) == [] and len(clips) == 2
     for clip in clips:
         assert (clip.width, clip.height, clip.fps, clip.split, clip.brief_caption) == (32, 32, 8, "train", "")
         assert clip.frames().shape == (9, 32, 32, 3) and clip.source == "simulated: raw"
         assert clip.aesthetic_score is None and clip.dover_score is None
-        assert clip.extra["technical_standin"] > 0.3 and clip.extra["title"].startswith("title of")
+        assert clip.extra["q_technical"] > 0.3 and clip.extra["title"].startswith("title of") and clip.extra["motion_score"] > 0.03
         assert clip.camera_motion_type == "pan left" and video.probe(clip.path).comment == video.SYNTHETIC
+        assert clip.extra["end_s"] - clip.extra["start_s"] == pytest.approx(1.5, abs=0.2)
 
 
-def test_a_bad_file_goes_to_quarantine_with_name_and_reason(uploads, judge, nothing_read, tmp_path):
-    out = tmp_path / "out"
-    figures = stage.curate(uploads, out, DATA, say=lambda text: None)
-    found = {row["file"]: row["reason"] for row in rows_of(out / "quarantine.csv")}
-    assert found == {"c_empty.mp4": "empty", "d_page.mp4": "not_media", "e_half.mp4": "truncated"} and figures["quarantined"] == 3
-    assert all(row["message"] for row in rows_of(out / "quarantine.csv"))
+def test_a_whole_shot_is_cut_as_it_was_filmed_when_no_size_is_asked_for(uploads, tmp_path):
+    curate(uploads, tmp_path / "out", **DATA | {"size": None, "trim": 0.0, "short_side": 240})
+    for clip in read_folder(tmp_path / "out"):
+        assert (clip.width, clip.height, clip.fps) == (320, 240, 8)
+        assert clip.duration == pytest.approx(clip.extra["end_s"] - clip.extra["start_s"])
 
 
-def test_two_uploads_that_differ_in_their_ending_only_keep_their_clips(uploads, judge, nothing_read, tmp_path):
+def test_a_border_can_be_cut_off_instead(uploads, tmp_path):
+    wide = DATA | {"size": None, "rules": {"border": 10_000}, "crop": True}
+    curate(uploads, tmp_path / "out", **wide)
+    sizes = {clip.extra["first_frame"]: (clip.width, clip.height) for clip in read_folder(tmp_path / "out") if clip.source_id == "a.mp4"}
+    assert sizes[0] == (640, 480) and sizes[24][0] == 640 and abs(sizes[24][1] - 360) <= 6
+
+
+def test_a_bad_file_goes_to_quarantine_with_name_and_reason(uploads, tmp_path):
+    figures = curate(uploads, tmp_path / "out", **DATA)
+    table = pd.read_parquet(tmp_path / "out" / "quarantine.parquet")
+    assert dict(zip(table["file"], table["reason"])) == {"c_empty.mp4": "empty", "d_page.mp4": "not_media", "e_half.mp4": "truncated"}
+    assert figures["quarantined"] == 3 and table["message"].str.len().min() > 10
+
+
+def test_two_uploads_that_differ_in_their_ending_or_folder_only_keep_their_clips(uploads, tmp_path):
     folder = tmp_path / "twins"
-    folder.mkdir()
+    (folder / "sub").mkdir(parents=True)
     (folder / "a.mp4").write_bytes((uploads / "a.mp4").read_bytes())
     (folder / "a.mov").write_bytes((uploads / "b.mp4").read_bytes())
-    stage.curate(folder, tmp_path / "out", DATA, say=lambda text: None)
-    rows = rows_of(tmp_path / "out" / "decisions.csv")
-    assert len({row["clip"] for row in rows}) == len(rows) and {row["clip"][:6] for row in rows} == {"a-mp4_", "a-mov_"}
-    assert all(row["clip"].startswith(row["upload"].replace(".", "-")) for row in rows)
+    (folder / "sub" / "Ünï côdé 心.mp4").write_bytes((uploads / "a.mp4").read_bytes())
+    curate(folder, tmp_path / "out", **DATA | {"rules": {"duplicate_bits": -1}})
+    rows = pd.read_parquet(tmp_path / "out" / "clips.parquet")
+    assert rows["file_name"].is_unique and set(rows["upload"]) == {"a.mp4", "a.mov", "sub/Ünï côdé 心.mp4"}
     kept = read_folder(tmp_path / "out")
-    assert len(kept) == sum(row["removed_by"] == "" for row in rows) > 1 and validate_folder(tmp_path / "out") == []
+    assert len(kept) == (rows["removed_by"] == "").sum() > 3 and validate_folder(tmp_path / "out") == []
 
 
-def test_a_huge_file_is_quarantined(uploads, judge, nothing_read, tmp_path):
-    from medgen_kit.curate.probe import Limits
-    stage.curate(uploads, tmp_path / "out", DATA, limits=Limits(max_side=600), say=lambda text: None)
-    assert {row["reason"] for row in rows_of(tmp_path / "out" / "quarantine.csv")} == {"too_large", "empty", "not_media"}
+def test_a_huge_file_is_quarantined(uploads, tmp_path):
+    curate(uploads, tmp_path / "out", **DATA | {"limits": {"max_side": 600}})
+    assert set(pd.read_parquet(tmp_path / "out" / "quarantine.parquet")["reason"]) == {"too_large", "empty", "not_media"}
 
 
-def test_an_interrupted_stage_goes_on_and_gives_the_same_result(uploads, judge, nothing_read, tmp_path, monkeypatch):
-    whole, out = tmp_path / "whole", tmp_path / "out"
-    stage.curate(uploads, whole, DATA, say=lambda text: None)
-    looked, real = [], stage.look_at
-
-    def broken_after_one(path, *rest):
-        if len(looked) == 1:
-            raise KeyboardInterrupt
-        looked.append(path.name)
-        return real(path, *rest)
-
-    monkeypatch.setattr(stage, "look_at", broken_after_one)
-    with pytest.raises(KeyboardInterrupt):
-        stage.curate(uploads, out, DATA, say=lambda text: None)
-    assert not (out / "metadata.jsonl").exists()
-    monkeypatch.setattr(stage, "look_at", lambda path, *rest: looked.append(path.name) or real(path, *rest))
-    stage.curate(uploads, out, DATA, say=lambda text: None)
-    assert looked == ["a.mp4", "b.mp4", "c_empty.mp4", "d_page.mp4", "e_half.mp4"]
-    for name in ("decisions.csv", "funnel.csv", "quarantine.csv"):
-        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
-    records = [[clip.record(place) | {"bit_rate": 0} for clip in read_folder(place)] for place in (out, whole)]
-    assert records[0] == records[1] and len(records[0]) == 2
-    assert sorted(p.name for p in (out / "videos").iterdir()) == sorted(p.name for p in (whole / "videos").iterdir())
+def test_a_finished_curation_does_nothing_again_and_another_threshold_reads_no_video(uploads, tmp_path, monkeypatch):
+    folder, out = tmp_path / "raw", tmp_path / "out"
+    copy_of(uploads, folder)
+    curate(folder, out, **DATA)
+    first = (out / "metadata.jsonl").read_text()
+    monkeypatch.setattr(stage.shards, "process_shard", lambda *_: pytest.fail("looked again"))
+    monkeypatch.setattr(stage.engines, "process_shard", lambda *_: pytest.fail("looked again"))
+    curate(folder, out, **DATA)
+    assert (out / "metadata.jsonl").read_text() == first
+    figures = curate(folder, out, **DATA | {"rules": {"still": 1000.0}})
+    assert figures["kept"] == 0 and not list((out / "videos").glob("*.mp4"))
 
 
-def test_tables_read_back_and_the_timeline_is_drawn_with_and_without_truth(uploads, judge, nothing_read, tmp_path):
-    out = tmp_path / "out"
-    figures_out = stage.curate(uploads, out, DATA, say=lambda text: None)
-    notes, rows = stage.timelines(out), stage.decisions(out)
-    assert [note["file"] for note in notes] == ["a.mp4", "b.mp4"] and len(rows) == figures_out["candidates"]
-    assert sum(not row["removed_by"] for row in rows) == 2 and rows[0]["first"] == 0 and isinstance(rows[0]["sharpness"], float)
-    assert rows[1]["words"] is None and len(notes[0]["s"]) == len(notes[0]["numbers"]) - 1
-    truth = json.loads((uploads / "truth.json").read_text())
-    own = [row for row in rows if row["upload"] == "a.mp4"]
-    known = figures.timeline(uploads / "a.mp4", notes[0], own, truth["a.mp4"]["shots"])
-    assert [text.get_text() for text in known.axes[2].texts].count("KEPT") == 1 and len(known.axes[1].patches) == 4
-    assert len(figures.timeline(uploads / "a.mp4", notes[0], own).axes[0].images) == 8
-    assert figures.similarity_histogram(notes, truth, 0.9).axes[0].get_xlabel().startswith("similarity")
+def test_a_new_file_is_looked_at_and_the_others_are_not(uploads, tmp_path):
+    folder, out, said = tmp_path / "raw", tmp_path / "out", []
+    copy_of(uploads, folder)
+    (folder / "b.mp4").rename(tmp_path / "b.mp4")
+    curate(folder, out, **DATA)
+    (tmp_path / "b.mp4").rename(folder / "b.mp4")
+    curate(folder, out, **DATA | {"say": said.append})
+    assert "4 of 5 shards were looked at before" in said and "looked at 1 of 1 files" in said
 
 
-def test_lost_shots_name_the_rule_that_took_them(uploads, judge, nothing_read, tmp_path):
-    out = tmp_path / "out"
-    stage.curate(uploads, out, DATA, say=lambda text: None)
-    truth = json.loads((uploads / "truth.json").read_text())
-    missing, total = agree.lost(stage.decisions(out), truth)
-    assert missing == [{"upload": "a.mp4", "shot": 3, "removed_by": "too short"}] and total == 3
+def test_the_pool_gives_what_one_process_gives(uploads, tmp_path):
+    curate(uploads, tmp_path / "one", **DATA)
+    curate(uploads, tmp_path / "two", **DATA | {"workers": 2})
+    same(tmp_path / "one", tmp_path / "two")
 
 
-def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(KitError, match="no video file"):
-        stage.curate(tmp_path, tmp_path / "out", DATA)
+def test_one_bad_argument_is_named(uploads, tmp_path):
+    for wrong, words in (({"sizes": 3}, "did you mean 'size'"), ({"size": "big"}, "must be a number"), ({"rules": {"word": 1}}, "'words'"),
+                         ({"engine": "spark"}, "no engine 'spark'"), ({"border": "canny"}, "both, hough, luma"),
+                         ({"medical": "nothing"}, "pictures:<folder>"), ({"limits": {"side": 1}}, "max_side"), ({"step": 0.0}, "above 0")):
+        with pytest.raises(KitError, match=words):
+            curate(uploads, tmp_path / "out", **DATA | wrong)
+    with pytest.raises(KitError, match="holds no video file"):
+        curate(tmp_path, tmp_path / "out", **DATA)
+    with pytest.raises(KitError, match="lies inside the folder"):
+        curate(uploads, uploads / "out", **DATA)
 
 
-def test_the_clip_is_cut_from_the_middle_at_the_asked_speed():
-    assert stage.clip_frames({"first": 10, "last": 22}, DATA, 8) == list(range(12, 21))
-    assert stage.clip_frames({"first": 0, "last": 30}, DATA, 24) == [3, 6, 9, 12, 15, 18, 21, 24, 27]
-    assert max(stage.clip_frames({"first": 0, "last": 6}, DATA, 8)) == 6
+def test_settings_come_from_a_yaml_file(uploads, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("size: 32\nframes: 9\nfps: 8\nstep: 0.16667\nread_text: false\nrules:\n  quality: -1\n  min_steps: 6\n")
+    figures = curate(uploads, tmp_path / "out", file, workers=0, say=lambda text: None)
+    assert figures["removed"]["quality"] == figures["removed"]["not medical"] == 0 and figures["kept"] > 2
+    file.write_text("size: [")
+    with pytest.raises(KitError, match="not valid YAML"):
+        curate(uploads, tmp_path / "out", file)
 
 
-def test_the_papers_funnel_adds_up_and_shares_are_of_what_arrived():
-    table = funnel.paper_funnel()
-    assert table[-1]["left"] == 55_803 and [row["left"] for row in table[1:5]] == [97_766, 87_344, 71_042, 69_044]
-    assert funnel.shares(table)["black border"] == pytest.approx(0.119, abs=5e-4)
-    rows = [{"removed_by": name} for name in ("", "", "subtitles", "not medical")]
-    assert [row["left"] for row in funnel.funnel(rows)] == [4, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2]
-    assert {row["rule"]: row["paper share"] for row in funnel.compare(funnel.funnel(rows))}["still"] is None
+def test_own_pictures_train_the_medical_test(uploads, tmp_path):
+    import cv2
+
+    for kind, low, high in (("medical", 40, 160), ("other", 150, 250)):
+        (tmp_path / kind).mkdir()
+        for k in range(12):
+            cv2.imwrite(str(tmp_path / kind / f"{k}.png"), shot(50 + k, 1, (120, 160), low=low, high=high)[0])
+    figures = curate(uploads, tmp_path / "out", **DATA | {"medical": f"pictures:{tmp_path}"})
+    assert figures["rules"]["not medical"]["right"] == 1
+    (tmp_path / "other" / "0.png").unlink()
+    (tmp_path / "other" / "1.png").unlink()
+    (tmp_path / "other" / "2.png").unlink()
+    with pytest.raises(KitError, match="holds 9 pictures"):
+        curate(uploads, tmp_path / "out", **DATA | {"medical": f"pictures:{tmp_path}", "seed": 1})
 
 
-def test_precision_and_recall_by_hand():
-    truth = {"u": {"shots": [{"start": 0, "end": 9, "kind": "medical", "defects": ["subtitles"]},
-                             {"start": 10, "end": 19, "kind": "medical", "defects": []}]}}
-    rows = [{"upload": "u", "first": 0, "last": 8, "words": 2}, {"upload": "u", "first": 11, "last": 19, "words": 40}]
-    found = {row["rule"]: row for row in agree.score(rows, truth)}
-    assert found["subtitles"] == {"rule": "subtitles", "fired": 1, "right": 0, "planted": 1, "precision": 0.0, "recall": 0.0}
-    assert found["duplicate"]["fired"] == 0 and found["duplicate"]["precision"] is None
-    assert agree.purity(rows, truth) == (1, 2)
+def copy_of(uploads, folder):
+    folder.mkdir()
+    for path in uploads.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
 
 
-def test_the_papers_acceptance_as_an_exact_interval():
-    at = agree.acceptance(190)
-    assert (round(at["low"], 3), round(at["high"], 3)) == (0.91, 0.976) and at["passes"] and not at["shown"]
-    assert not agree.acceptance(195)["shown"] and agree.acceptance(196)["shown"] and not agree.acceptance(189)["passes"]
-    with pytest.raises(KitError, match="looked_at"):
-        agree.acceptance(201)
+def same(first, second):
+    """Equal tables, records and video files."""
+    for name in ("clips.parquet", "stages.parquet", "quarantine.parquet", "files.parquet"):
+        pd.testing.assert_frame_equal(pd.read_parquet(first / name), pd.read_parquet(second / name))
+    assert (first / "metadata.jsonl").read_text() == (second / "metadata.jsonl").read_text()
+    names = sorted(path.name for path in (first / "videos").iterdir())
+    assert names == sorted(path.name for path in (second / "videos").iterdir())
+    assert all((first / "videos" / name).read_bytes() == (second / "videos" / name).read_bytes() for name in names)

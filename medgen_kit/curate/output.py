@@ -1,0 +1,69 @@
+"""What a curation leaves behind: the VideoFolder with its records, the tables, the manifest and the figures."""
+
+import json
+import platform
+import time
+
+from .. import __version__
+from ..clip import Clip, write_csv, write_folder, write_text
+from . import agree, decide, funnel, shards
+
+LICENCE = "CC BY 4.0, MedGen Kit"
+
+
+def finish(job, clips, notes, quarantine, cuts, truth):
+    """Write metadata.jsonl and the tables, drop files that no row names, write the manifest; returns the figures."""
+    lines = {line["clip_id"]: line for line in cuts}
+    failed = {code: line for code, line in lines.items() if line["reason"]}
+    clips.loc[clips["clip_id"].isin(failed), "removed_by"] = "cut failed"
+    quarantine = quarantine + [{"file": line["file_name"]} | {key: line[key] for key in ("reason", "message")} for line in failed.values()]
+    known = {note["file"]: note for note in notes}
+    kept = clips[clips["removed_by"] == ""]
+    names = set(kept["file_name"])
+    for path in (job.out / "videos").glob("*.mp4"):
+        if path.name not in names:
+            path.unlink()
+    write_folder(job.out, [record(job, row, known[row["upload"]], truth, lines[row["clip_id"]]["privacy"])
+                           for row in kept.to_dict("records")])
+    rules, table = job.config.rules, funnel.funnel(clips)
+    shards.write_parquet(job.out / "clips.parquet", clips)
+    shards.write_parquet(job.out / "stages.parquet", decide.stages(clips, rules, job.config.mark()))
+    shards.write_parquet(job.out / "files.parquet", [{k: v for k, v in note.items() if k != "rows"} for note in notes])
+    shards.write_parquet(job.out / "quarantine.parquet", shards.table(quarantine, ("file", "reason", "message")))
+    write_csv(job.out / "funnel.csv", table)
+    figures = {"uploads": len(notes), "quarantined": len(quarantine), "candidates": len(clips), "kept": len(kept),
+               "removed": {row["rule"]: row["removed"] for row in table[1:]}}
+    figures |= agree.figures(clips, notes, truth, rules) if truth else {}
+    write_text(job.out / "manifest.json", json.dumps(manifest(job, clips, notes, figures), indent=1, default=str))
+    return figures
+
+
+def manifest(job, clips, notes, figures):
+    """What ran, with which settings and versions, how long it took. It names no person and claims nothing about privacy but what was
+    done."""
+    import dataclasses
+
+    tools = {stage.tool: decide.version(stage.tool) for stage in decide.TABLE} | {"av": decide.version("av")}
+    return {"medgen_kit": __version__, "python": platform.python_version(), "tools": tools, "engine": job.engine,
+            "config": dataclasses.asdict(job.config), "config_sha": job.config.mark(), "cut_sha": job.config.cut_mark(),
+            "raw": str(job.folder), "source_seconds": round(sum(note["seconds"] or 0 for note in notes), 1),
+            "seconds": round(time.time() - job.started, 1), "when": time.strftime("%Y-%m-%d %H:%M"), "figures": figures,
+            "privacy": "see extra.privacy of each record: what ran on the clip. Nothing here says that a clip names or shows nobody."}
+
+
+def record(job, row, note, truth, privacy):
+    """The Clip of a kept row. The paper's two scores stay empty unless the real predictors ran."""
+    facts = truth.get(row["upload"], {})
+    shot = agree.shot_of(row, facts.get("shots", []))
+    factors = shot["factors"] if shot and shot["kind"] == "medical" else {}
+    named = shot and shot.get("title") or facts.get("title", row["upload"].rsplit("/", 1)[-1].rsplit(".", 1)[0])
+    extra = {"title": named, "description": facts.get("description", ""), "held_out": False, "synthetic": bool(note["synthetic"]),
+             "upload": row["upload"], "upload_sha256": note["sha256"], "first_frame": row["first"], "last_frame": row["last"],
+             "start_s": row["start_s"], "end_s": row["end_s"], "text_seen": " | ".join(json.loads(row["lines"] or "[]")),
+             "motion_score": row["motion_score"], "privacy": privacy}
+    extra |= {name: row[name] for name in row if name.startswith("q_")}
+    scores = {name: None if row[name] != row[name] else row[name] for name in ("aesthetic", "technical")}
+    return Clip.of(job.out / "videos" / row["file_name"], video_category=row["video_category"], camera_motion_type=row["camera"],
+                   aesthetic_score=scores["aesthetic"], dover_score=scores["technical"], clip_id=row["clip_id"],
+                   source="simulated: raw" if facts else f"file: {row['upload']}", source_id=row["upload"],
+                   licence=LICENCE if facts else "", split="train", factors=factors, extra=extra)
