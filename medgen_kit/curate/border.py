@@ -8,7 +8,8 @@ import numpy as np
 SIDES = ("top", "bottom", "left", "right")
 BLACK = 24          # grey level up to which a picture element counts as black
 STEP = 6            # grey levels by which a bar differs from the picture beside it
-NEAR, FAR = 0.02, 0.4
+NEAR, FAR = 0.02, 0.4      # shares of the picture that a bar may take
+LIT = 0.6           # share of the line beside a bar that must not be black: a round mask or a fan touches less of it
 METHODS = ("both", "hough", "luma")
 
 
@@ -61,7 +62,7 @@ def is_bar(grey, side, distance):
     """True when everything outside the line is black and most of the line's inside is not."""
     picture = turned(grey, side)
     outside, inside = picture[:max(1, distance - 2)], picture[distance + 2:distance + 6]
-    return bool(np.percentile(outside, 98) <= BLACK and (inside.max(axis=0) > BLACK).mean() >= 0.75)
+    return bool(np.percentile(outside, 98) <= BLACK and (inside.max(axis=0) > BLACK).mean() >= LIT)
 
 
 def persistent(distances, slack=3):
@@ -88,5 +89,5 @@ def bars_of(greys):
         odd = ((np.abs(picture - level) > STEP) | (moving > 2 * STEP)).mean(axis=1)
         run = int(np.argmax(odd > 0.02)) if (odd > 0.02).any() else length
         inside = np.abs(picture[run + 2:run + 6] - level).max(axis=0, initial=0) > STEP if run < length else np.zeros(1, bool)
-        found[side] = run if level <= BLACK and NEAR * length <= run <= FAR * length and inside.mean() >= 0.75 else 0
+        found[side] = run if level <= BLACK and NEAR * length <= run <= FAR * length and inside.mean() >= LIT else 0
     return found

@@ -17,18 +17,21 @@ from . import raw_drawn as drawn
 SIZES = {"normal": (480, 640), "wide": (480, 854), "low": (240, 320)}
 HOLD = 2          # frames that a shot holds its first and last picture; fades happen there, so a trimmed clip keeps its whole motion
 RENDER = 240      # pixels at which the simulators draw; enlarged to the upload's size afterwards
-DEFECTS = ("letterbox", "pillarbox", "subtitles", "blur", "washed out", "low resolution", "duplicate", "frozen")
+DEFECTS = ("letterbox", "pillarbox", "subtitles", "blur", "washed out", "noisy", "blocky", "low resolution", "duplicate", "frozen")
 BARS, BRIGHT = {"letterbox", "pillarbox"}, ("laparoscopy", "microscopy", "slide")
 LOW = ("low resolution",)
 MEDICAL, FADE = "medical", HOLD
 
-# One upload is a list of shots: (kind, defects, camera). The first three hold every defect once; later ones repeat the patterns.
+# One upload is a list of shots: (kind, defects, camera) or (kind, defects, camera, modality). The first four hold every defect once, and the
+# fourth what is black at its edge by nature: a fan, a round mask and a slice are no letterbox, and a slice between bars is one.
 SCRIPTS = (
     ("normal", (("title card", (), ""), (MEDICAL, (), ""), ("talking head", (), ""), (MEDICAL, ("subtitles",), ""),
                 (MEDICAL, ("blur",), ""), (MEDICAL, (), "pan right"), (MEDICAL, ("washed out",), ""))),
     ("normal", ((MEDICAL, (), ""), (MEDICAL, ("letterbox",), ""), ("b-roll", (), ""), (MEDICAL, ("pillarbox",), ""),
               (MEDICAL, (), "zoom in"), (MEDICAL, ("frozen",), ""), (MEDICAL, ("duplicate",), ""))),
     ("low", (("title card", LOW, ""), (MEDICAL, LOW, ""), (MEDICAL, LOW, ""), ("talking head", LOW, ""))),
+    ("normal", ((MEDICAL, (), "", "echo"), (MEDICAL, ("letterbox",), "", "ctmr"), (MEDICAL, (), "", "endoscopy"), (MEDICAL, ("noisy",), ""),
+                (MEDICAL, (), "", "ctmr"), (MEDICAL, ("blocky",), ""), (MEDICAL, (), "", "brain"))),
     ("normal", (("talking head", (), ""), (MEDICAL, (), ""), (MEDICAL, ("letterbox",), ""), (MEDICAL, (), "tilt up"),
                 (MEDICAL, ("subtitles",), ""), ("title card", (), ""), (MEDICAL, ("washed out",), ""))),
     ("wide", (("title card", (), ""), (MEDICAL, (), ""), (MEDICAL, ("subtitles", "letterbox"), ""), (MEDICAL, (), "pan left"),
@@ -107,7 +110,7 @@ def upload(number, seed, fps=8, frames=9):
     height, width = SIZES[size]
     flats = choose(rng, script)
     pieces, shots = [], []
-    for place, (kind, defects, camera) in enumerate(script):
+    for place, (kind, defects, camera, *_) in enumerate(script):
         flat = flats[place]
         source = None
         if "duplicate" in defects:
@@ -128,8 +131,8 @@ def upload(number, seed, fps=8, frames=9):
 def choose(rng, script):
     """For each shot of a script a factor combination that training may see, {} for a shot that is not medical.
 
-    Each modality comes once before any comes twice. Bars are only put beside pictures that are not black at their edge themselves
-    (BRIGHT): beside a dark one nobody could say where the bar ends, so there would be no truth to check against.
+    Each modality comes once before any comes twice. Where a script does not name the modality, bars are only put beside pictures that are
+    not black at their edge themselves (BRIGHT).
     """
     from . import combinations, is_held_out
 
@@ -138,9 +141,9 @@ def choose(rng, script):
         if not is_held_out(flat):
             allowed.setdefault(flat["modality"], []).append(flat)
     names, picked = [], []
-    for kind, defects, _ in script:
+    for kind, defects, _, *named in script:
         names = names or list(rng.permutation(sorted(allowed)))
-        able = [name for name in names if name in BRIGHT] or BRIGHT if BARS & set(defects) else names
+        able = named or ([name for name in names if name in BRIGHT] or BRIGHT if BARS & set(defects) else names)
         if kind != MEDICAL:
             picked.append({})
             continue
@@ -166,6 +169,8 @@ def film(kind, flat, defects, camera, rng, frames, height, width):
         picture = drawn.camera_move(picture, camera)
     if "frozen" not in defects:
         picture = drawn.grain(picture, rng)
+    if BARS & set(defects) and flat["modality"] not in BRIGHT:
+        picture = drawn.lift(picture)
     for name, spoil in drawn.SPOIL.items():
         if name in defects:
             picture = spoil(picture)

@@ -152,6 +152,11 @@ def wash_out(frames):
     return (frames * 0.1 + 120).astype(np.uint8)
 
 
+def lift(frames, level=18):
+    """Black made dark grey, as a screen recorder does: beside true black bars the ground of a dark picture then shows where it ends."""
+    return (frames * ((255 - level) / 255) + level).astype(np.uint8)
+
+
 def blocks(frames, quality=2):
     """What a starved codec leaves: every frame as a JPEG of `quality` (0 to 100), whose 8x8 blocks show."""
     import cv2
