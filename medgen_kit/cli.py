@@ -102,6 +102,24 @@ def tags(text: str):
 
 
 @typed.command()
+def curate(raw_dir: str, out_dir: str, config: str = typer.Option("", help="YAML file with settings (medgen_kit.curate.Config)."),
+           engine: str = typer.Option("local", help="local: this machine's cores; ray: a Ray cluster."),
+           ray_address: str = typer.Option("", help="Address of a running Ray cluster, 'auto' to find it. Empty: one on this machine."),
+           workers: int = typer.Option(2, help="Processes at a time."),
+           resume: bool = typer.Option(False, "--resume", help="Go on with an unfinished OUT_DIR.")):
+    """Raw videos into clean clips: a VideoFolder with every decision, every reject and a report (medgen_kit.curate.curate).
+
+    Example: medgen-kit curate my_videos my_clips --workers 4
+    """
+    from .curate import settle, stage
+
+    settle(out_dir, resume)
+    figures = stage.curate(raw_dir, out_dir, config or None, engine, ray_address or None, say=typer.echo, workers=workers)
+    typer.echo(f"{figures['kept']} clips of {figures['candidates']} candidates from {figures['uploads']} files "
+               f"({figures['quarantined']} could not be used) in {out_dir}. Read {out_dir}/report.html.")
+
+
+@typed.command()
 def check(folder: str):
     """Say what is wrong with a set of clips (clip.validate_folder).
 

@@ -88,6 +88,8 @@ def test_lock_pins_every_direct_dependency_inside_its_bounds():
     pins = locked()
     outside = [f"{name} {pins.get(name)} against {bounds}" for name, bounds in wanted(project()["dependencies"]).items()
                if name not in pins or pins[name] not in bounds]
+    extras = [line for lines in project()["optional-dependencies"].values() for line in lines]
+    outside += [f"{name} of an extra" for name, bounds in wanted(extras).items() if name not in pins or pins[name] not in bounds]
     assert outside == []
     assert pins["torch"].public == "2.13.0"
 

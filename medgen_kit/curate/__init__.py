@@ -15,10 +15,10 @@ from .duplicate import perceptual_hash
 from .motion import camera_motion
 from .quality import laplacian_variance
 from .segment import runs, scan, similarity
-from .stage import curate
+from .stage import curate, settle
 from .text import count_words
 
 __all__ = ["Config", "Rules", "acceptance", "agree", "backends", "border", "border_of", "bundle", "camera_motion", "config",
            "count_words", "curate", "cut", "decide", "duplicate", "engines", "features", "figures", "first_failed", "funnel",
            "laplacian_variance", "listing", "look", "motion", "output", "perceptual_hash", "probe", "quality", "runs", "scan", "score",
-           "segment", "shards", "similarity", "stage", "stages", "tables", "text"]
+           "segment", "settle", "shards", "similarity", "stage", "stages", "tables", "text"]

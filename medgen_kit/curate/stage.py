@@ -62,6 +62,18 @@ def curate(raw_dir, out_dir, config=None, engine="local", address=None, say=prin
     return output.finish(job, clips, notes, quarantine, cuts, truth)
 
 
+def settle(out_dir, resume):
+    """KitError when `out_dir` holds what a new curation must not mix with: anything foreign, or an unfinished one without `resume`."""
+    out = Path(out_dir)
+    if out.is_file():
+        raise KitError(f"{out} is a file. Name a folder for the clips.")
+    found = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if found and not found & {"shards", "manifest.json"}:
+        raise KitError(f"{out} is not empty and holds no curation. Name a new folder, so that nothing of yours is mixed up.")
+    if "shards" in found and "manifest.json" not in found and not resume:
+        raise KitError(f"{out} holds a curation that did not finish. Say --resume to go on with it, or name another folder.")
+
+
 def look_at_all(job, names):
     """The notes of all uploads (see `look.look_at`), from shards that were done before or are done now."""
     plan = [{"key": key("look", [listing.mark_of(job.folder, name) for name in part], job.config.mark()), "kind": "look",

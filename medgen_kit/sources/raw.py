@@ -22,8 +22,8 @@ BARS, BRIGHT = {"letterbox", "pillarbox"}, ("laparoscopy", "microscopy", "slide"
 LOW = ("low resolution",)
 MEDICAL, FADE = "medical", HOLD
 
-# One upload is a list of shots: (kind, defects, camera) or (kind, defects, camera, modality). The first four hold every defect once, and the
-# fourth what is black at its edge by nature: a fan, a round mask and a slice are no letterbox, and a slice between bars is one.
+# One upload is a list of shots: (kind, defects, camera) or (kind, defects, camera, modality). The first four hold every defect once, the
+# fourth also what is black at its edge by nature: a fan, a round mask and a slice are no letterbox, a slice between bars is one.
 SCRIPTS = (
     ("normal", (("title card", (), ""), (MEDICAL, (), ""), ("talking head", (), ""), (MEDICAL, ("subtitles",), ""),
                 (MEDICAL, ("blur",), ""), (MEDICAL, (), "pan right"), (MEDICAL, ("washed out",), ""))),
