@@ -61,8 +61,14 @@ def turned(grey, side):
 def is_bar(grey, side, distance):
     """True when everything outside the line is black and most of the line's inside is not."""
     picture = turned(grey, side)
-    outside, inside = picture[:max(1, distance - 2)], picture[distance + 2:distance + 6]
-    return bool(np.percentile(outside, 98) <= BLACK and (inside.max(axis=0) > BLACK).mean() >= LIT)
+    outside = picture[:max(1, distance - 2)]
+    return bool(np.percentile(outside, 98) <= BLACK) and lit(picture > BLACK, distance)
+
+
+def lit(shown, at):
+    """True when a picture begins at row `at` of the booleans `shown` [H, W] and goes on behind it: a table under a patient is a line only."""
+    near, deep = shown[at + 2:at + 6], shown[at + 8:at + max(16, len(shown) // 12)]
+    return bool(len(deep) and min(near.any(axis=0).mean(), deep.any(axis=0).mean()) >= LIT)
 
 
 def persistent(distances, slack=3):
@@ -88,6 +94,6 @@ def bars_of(greys):
         level = float(np.median(picture[:max(1, int(NEAR * length))]))
         odd = ((np.abs(picture - level) > STEP) | (moving > 2 * STEP)).mean(axis=1)
         run = int(np.argmax(odd > 0.02)) if (odd > 0.02).any() else length
-        inside = np.abs(picture[run + 2:run + 6] - level).max(axis=0, initial=0) > STEP if run < length else np.zeros(1, bool)
-        found[side] = run if level <= BLACK and NEAR * length <= run <= FAR * length and inside.mean() >= LIT else 0
+        bar = level <= BLACK and NEAR * length <= run <= FAR * length and lit(np.abs(picture - level) > STEP, run)
+        found[side] = run if bar else 0
     return found

@@ -1,12 +1,16 @@
 """Engines: the same `process_shard` on this machine's cores, or on a cluster through Ray Data. Each yields keys as shards are done."""
 
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from ..errors import KitError
 from .guard import Guard
 from .shards import process_shard
+
+
+PATIENCE = {"RAY_raylet_start_wait_time_s": "180", "RAY_agent_register_timeout_ms": "180000"}       # for machines that are busy
 
 
 def local(waiting, config, folder, out, **_):
@@ -56,13 +60,16 @@ def ray(waiting, config, folder, out, address=None):
         raise KitError("engine 'ray' needs Ray Data, which is not installed. Run: pip install 'ray[data]'") from error
     started = not library.is_initialized()
     if started:
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(name, value)
         library.init(address=address, num_cpus=None if address else max(1, config.workers), log_to_driver=False, include_dashboard=False,
                      logging_level="ERROR")
     try:
         context = data.DataContext.get_current()
         context.enable_progress_bars = False
         table = data.from_items([{"shard": json.dumps(shard)} for shard in waiting], override_num_blocks=len(waiting))
-        done = table.map_batches(RayShards, batch_size=1, concurrency=(1, max(1, config.workers)), num_cpus=1,
+        most = max(1, min(len(waiting), int(library.cluster_resources().get("CPU", 1))))
+        done = table.map_batches(RayShards, batch_size=1, concurrency=(1, most), num_cpus=1,
                                  fn_constructor_args=(config, str(folder), str(out)))
         for row in done.iter_rows():
             yield row["key"]

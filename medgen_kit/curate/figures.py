@@ -95,18 +95,22 @@ def funnels(table):
 
 
 def similarity_histogram(notes, truth, tau):
-    """S inside true shots and across their joins (cuts, and every pair that touches a fade), logarithmic count, with the threshold tau."""
+    """S inside true shots and across their joins (cuts, and every pair that touches a fade), logarithmic count, with the threshold tau.
+
+    truth: {} where nobody knows it; then all pairs are one.
+    """
     import matplotlib.pyplot as plt
 
     inside, across = [], []
     for note in notes:
-        joins = [(shot["start"], shot["start"] + (FADE if shot["join"] == "fade" else 0)) for shot in truth[note["file"]]["shots"][1:]]
+        shots = truth.get(note["file"], {}).get("shots", [])
+        joins = [(shot["start"], shot["start"] + (FADE if shot["join"] == "fade" else 0)) for shot in shots[1:]]
         for a, b, s in zip(note["numbers"], note["numbers"][1:], note["s"]):
             (across if any(a < end and b >= start or a < start <= b for start, end in joins) else inside).append(s)
     figure, axis = plt.subplots(figsize=(9, 3.2), layout="constrained")
     bins = np.linspace(min(inside + across), 1, 40)
-    axis.hist([inside, across], bins, label=[f"inside a shot ({len(inside)} pairs)", f"across a join ({len(across)} pairs)"],
-              color=[BLUE, ORANGE], log=True)
+    names = [f"inside a shot ({len(inside)} pairs)" if truth else f"all {len(inside)} pairs", f"across a join ({len(across)} pairs)"]
+    axis.hist([inside, across][:1 + bool(truth)], bins, label=names[:1 + bool(truth)], color=[BLUE, ORANGE][:1 + bool(truth)], log=True)
     axis.axvline(tau, color=RED, linestyle="--", label=f"tau = {tau}")
     axis.set(xlabel="similarity S of neighbouring samples (no unit)", ylabel="number of pairs")
     axis.legend(fontsize=10)

@@ -3,10 +3,12 @@
 import json
 import platform
 import time
+from pathlib import Path
 
 from .. import __version__
 from ..clip import Clip, write_csv, write_folder, write_text
-from . import agree, decide, funnel, shards
+from ..errors import KitError
+from . import agree, audit, card, decide, funnel, page, report, shards
 
 LICENCE = "CC BY 4.0, MedGen Kit"
 
@@ -23,22 +25,67 @@ def finish(job, clips, notes, quarantine, cuts, truth):
     for path in (job.out / "videos").glob("*.mp4"):
         if path.name not in names:
             path.unlink()
-    write_folder(job.out, [record(job, row, known[row["upload"]], truth, lines[row["clip_id"]]["privacy"])
-                           for row in kept.to_dict("records")])
+    records = [record(job, row, known[row["upload"]], truth, lines[row["clip_id"]]["privacy"]) for row in kept.to_dict("records")]
+    write_folder(job.out, records)
     rules, table = job.config.rules, funnel.funnel(clips)
+    long = decide.stages(clips, rules, job.config.mark())
     shards.write_parquet(job.out / "clips.parquet", clips)
-    shards.write_parquet(job.out / "stages.parquet", decide.stages(clips, rules, job.config.mark()))
+    shards.write_parquet(job.out / "stages.parquet", long)
     shards.write_parquet(job.out / "files.parquet", [{k: v for k, v in note.items() if k != "rows"} for note in notes])
     shards.write_parquet(job.out / "quarantine.parquet", shards.table(quarantine, ("file", "reason", "message")))
     write_csv(job.out / "funnel.csv", table)
     figures = {"uploads": len(notes), "quarantined": len(quarantine), "candidates": len(clips), "kept": len(kept),
                "removed": {row["rule"]: row["removed"] for row in table[1:]}}
     figures |= agree.figures(clips, notes, truth, rules) if truth else {}
-    write_text(job.out / "manifest.json", json.dumps(manifest(job, clips, notes, figures), indent=1, default=str))
+    facts, synthetic = manifest(job, notes, figures), any(note["synthetic"] for note in notes)
+    card.write(job.out / "README.md", clips, table, facts, {clip.licence for clip in records}, synthetic)
+    show_report(job, clips, long, quarantine, synthetic)
+    write_text(job.out / "manifest.json", json.dumps(facts, indent=1, default=str))
     return figures
 
 
-def manifest(job, clips, notes, figures):
+def show_report(job, clips, long, quarantine, synthetic):
+    """report.html: the standard pictures, and a contact sheet of what each rule removed."""
+    order = [stage.name for stage in decide.TABLE]
+
+    def middle(row):
+        at = (row["start_s"] + row["end_s"]) / 2
+        return audit.piece(job.folder / row["upload"], max(row["start_s"], at - 1 / row["fps"]), row["end_s"], width=320)[0][:1]
+
+    pictures = report.standard(clips, long, order)
+    pictures += [report.reject_sheet(clips, name, middle, stages=long) for name in order if (clips["removed_by"] == name).any()]
+    page.write_html(job.out / "report.html", clips, long, order, pictures, quarantine, synthetic=synthetic, notes=(
+        f"Raw videos: {job.folder.name}. Settings {job.config.mark()}. Thresholds are set on drawings or taken from the paper; look at "
+        "what each rule removed before you trust it.",))
+
+
+def candidates(folder):
+    """The decided table of a finished curation: a DataFrame with a row a candidate clip, `removed_by` "" for a kept one."""
+    return pd_read(folder, "clips.parquet")
+
+
+def timelines(folder):
+    """The notes of all usable uploads of a finished curation: fps, frames, sampled numbers, C ("medical"), S ("s"), cuts, rows."""
+    rows = {name: part.to_dict("records") for name, part in candidates(folder).groupby("upload")}
+    notes = [shards.lists(note) for note in pd_read(folder, "files.parquet").to_dict("records")]
+    return [note | {"rows": rows.get(note["file"], [])} for note in notes if not note["reason"]]
+
+
+def quarantined(folder):
+    """The files that a finished curation could not use: dicts file, reason, message."""
+    return pd_read(folder, "quarantine.parquet").to_dict("records")
+
+
+def pd_read(folder, name):
+    """A table of a finished curation; KitError when there is none."""
+    import pandas as pd
+
+    if not (Path(folder) / name).is_file():
+        raise KitError(f"{folder} holds no {name}, so it is no finished curation. Run medgen-kit curate first.")
+    return pd.read_parquet(Path(folder) / name)
+
+
+def manifest(job, notes, figures):
     """What ran, with which settings and versions, how long it took. It names no person and claims nothing about privacy but what was
     done."""
     import dataclasses

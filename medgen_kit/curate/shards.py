@@ -113,9 +113,13 @@ def read(out, plan, kind):
             found = pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise KitError(f"{path} cannot be read ({error}). Delete it and run the same command again: it is made anew.") from error
-        for row in found.to_dict("records"):
-            rows.append({k: json.loads(v) if k in LISTS and isinstance(v, str) else v for k, v in row.items()})
+        rows += [lists(row) for row in found.to_dict("records")]
     return rows
+
+
+def lists(row):
+    """A row of a table with its JSON texts as lists again."""
+    return {k: json.loads(v) if k in LISTS and isinstance(v, str) else v for k, v in row.items()}
 
 
 def forget(out, shard):

@@ -33,7 +33,7 @@ def build(work):
     own, data = work.profile.curate.as_dict(), work.profile.data
     config = {"medical": "none" if own.get("folder") else "drawings", "embedder": own.get("embedder") or "colour",
               "step": (data.frames - 1) / data.fps / 6, "size": data.size, "frames": data.frames, "fps": data.fps, "files_per_shard": 1,
-              "workers": own.get("workers", 0), "seed": work.profile.seed}
+              "workers": own.get("workers", 0), "text": own.get("text") or "imaging", "seed": work.profile.seed}
     return curate(own.get("folder") or work.inputs["raw"], work.out, config, say=work.say)
 
 

@@ -3,14 +3,16 @@
 A leaf: it imports only the base, and everything it offers displays something and returns None.
 """
 
+from .audit import SpotCheck, spot_check
 from .browser import explorer, explorer_page
 from .bundle import is_notebook
 from .charts import figure, plotly, style
 from .diagram import flow
 from .movies import player
 from .progress import TrainingMonitor, monitor
+from .sliders import sliders
 from .strips import filmstrip, filmstrip_image, sheet, sheet_image
 from .tables import table
 
-__all__ = ["TrainingMonitor", "explorer", "explorer_page", "figure", "filmstrip", "filmstrip_image", "flow", "is_notebook", "monitor",
-           "player", "plotly", "sheet", "sheet_image", "style", "table"]
+__all__ = ["SpotCheck", "TrainingMonitor", "explorer", "explorer_page", "figure", "filmstrip", "filmstrip_image", "flow", "is_notebook",
+           "monitor", "player", "plotly", "sheet", "sheet_image", "sliders", "spot_check", "style", "table"]

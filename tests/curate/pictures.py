@@ -66,3 +66,10 @@ def hang(frames):
 def fail(frames):
     """A medical test with a bug that a bright picture brings out."""
     return np.ones(len(frames)) / (0 if frames[0].mean() > 120 else 1) if frames[0].mean() <= 120 else frames["bright"]
+
+
+def slowly(frames):
+    """A medical test that takes a third of a second a video, so that a node can be killed in the middle of a job."""
+    import time
+    time.sleep(0.3)
+    return np.ones(len(frames))

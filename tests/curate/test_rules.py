@@ -57,6 +57,12 @@ def test_a_letterboxed_slice_is_seen_by_its_lighter_ground():
     assert abs(found["top"] - 30) <= 2 and abs(found["bottom"] - 30) <= 2 and found["left"] == found["right"] == 0
 
 
+def test_the_table_under_a_patient_is_no_border():
+    scan = slice_on_black()
+    scan[:, 205:211, 20:300] = 90
+    assert max(border.border_of(scan, "luma").values()) == max(border.border_of(scan, "hough").values()) == 0
+
+
 def test_a_black_clip_has_no_border_and_is_too_dark():
     black = np.zeros((5, 240, 320, 3), np.uint8)
     assert not border.has_border(black) and quality.technical(quality.measures(black)) < -0.9
