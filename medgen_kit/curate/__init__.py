@@ -5,7 +5,7 @@
     decide.decide(clips, Rules(words=40))       another threshold on the table, without a look at a video
 """
 
-from . import agree, audit, backends, border, bundle, card, config, cut, decide, duplicate, engines, faces, features, figures, funnel
+from . import about, agree, audit, backends, border, bundle, card, config, cut, decide, duplicate, engines, faces, features, figures, funnel
 from . import harvest, listing, look, motion, output, page, privacy, probe, quality, report, segment, shards, stage, tables, takedown
 from . import text
 from .agree import acceptance, score
@@ -20,8 +20,8 @@ from .segment import runs, scan, similarity
 from .stage import curate, settle
 from .text import count_words
 
-__all__ = ["Config", "Rules", "acceptance", "agree", "audit", "backends", "border", "border_of", "bundle", "camera_motion", "candidates",
-           "card", "config", "count_words", "curate", "cut", "decide", "duplicate", "engines", "faces", "features", "figures",
-           "first_failed", "funnel", "harvest", "laplacian_variance", "listing", "look", "motion", "output", "page", "perceptual_hash",
-           "privacy", "probe", "quality", "quarantined", "report", "runs", "scan", "score", "segment", "settle", "shards", "similarity",
-           "stage", "stages", "tables", "takedown", "text", "timelines"]
+__all__ = ["Config", "Rules", "about", "acceptance", "agree", "audit", "backends", "border", "border_of", "bundle", "camera_motion",
+           "candidates", "card", "config", "count_words", "curate", "cut", "decide", "duplicate", "engines", "faces", "features",
+           "figures", "first_failed", "funnel", "harvest", "laplacian_variance", "listing", "look", "motion", "output", "page",
+           "perceptual_hash", "privacy", "probe", "quality", "quarantined", "report", "runs", "scan", "score", "segment", "settle",
+           "shards", "similarity", "stage", "stages", "tables", "takedown", "text", "timelines"]

@@ -58,9 +58,10 @@ def true_shots(clips, truth):
     return [shot_of(row, truth.get(row["upload"], {}).get("shots", [])) for row in clips[["upload", "first", "last"]].to_dict("records")]
 
 
-def categories(clips, truth, default=""):
-    """The category of each candidate: of its true shot where that is known, else `default`."""
-    return [sources.category(shot["factors"]["modality"]) if shot and shot["factors"] else default for shot in true_shots(clips, truth)]
+def categories(clips, truth, told, default=""):
+    """The category of each candidate: of its true shot, else what the table beside the videos tells ({upload: facts}), else `default`."""
+    return [sources.category(shot["factors"]["modality"]) if shot and shot["factors"] else told.get(upload, {}).get("category") or default
+            for shot, upload in zip(true_shots(clips, truth), clips["upload"])]
 
 
 def figures(clips, notes, truth, rules):

@@ -66,7 +66,7 @@ def is_bar(grey, side, distance):
 
 
 def lit(shown, at):
-    """True when a picture begins at row `at` of the booleans `shown` [H, W] and goes on behind it: a table under a patient is a line only."""
+    """True when a picture begins at row `at` of booleans `shown` [H, W] and goes on behind it: a table under a patient is a line only."""
     near, deep = shown[at + 2:at + 6], shown[at + 8:at + max(16, len(shown) // 12)]
     return bool(len(deep) and min(near.any(axis=0).mean(), deep.any(axis=0).mean()) >= LIT)
 

@@ -11,17 +11,20 @@ from .decide import Rules, as_rules
 from .probe import Limits
 
 PARTS = {"rules": (Rules, as_rules), "limits": (Limits, lambda found: Limits(**found))}
-LATE = ("rules", "text", "faces", "size", "frames", "fps", "short_side", "crop", "workers", "seconds_per_file", "files_per_shard")
+LATE = ("table", "harvest", "labels", "category", "rules", "text", "faces", "size", "frames", "fps", "short_side", "crop", "workers", "seconds_per_file", "files_per_shard")
 
 
 @dataclass(frozen=True)
 class Config:
     """Everything that `curate` may be told.
 
-    Finding clips. medical: how C decides that a frame is medical: "none" (every frame is), "drawings" (trained on the course's simulators),
-    "pictures:<folder>" (trained on your own: two folders medical/ and other/ with pictures), or "<module>:<function>" of yours. embedder:
-    for S and C, "colour" or "clip:<folder>". step: seconds between samples (paper: 1). max_steps: longest clip in steps. tau: threshold of
-    S, None for the embedder's own.
+    Harvesting. table: metadata of the videos (CSV, JSONL, Parquet), "" for metadata.* in the folder. harvest: "none" looks at every video,
+    "keywords", "tfidf" or "embedding:<folder>" only at those whose words are medical (see `harvest`). labels: your own table to learn
+    from.
+    Finding clips. medical: how C decides that a frame is medical: "none" (every frame is), "drawings" (trained on the course's
+    simulators), "pictures:<folder>" (trained on your own: two folders medical/ and other/ with pictures), or "<module>:<function>" of
+    yours. embedder: for S and C, "colour" or "clip:<folder>". step: seconds between samples (paper: 1). max_steps: longest clip in steps.
+    tau: threshold of S, None for the embedder's own.
     Measuring. border: "both", "hough" or "luma". aesthetic, technical: "none", "laion:<folder>", or a registered "<name>:<folder>".
     read_text: False skips the reading of burned-in text (the dearest measure).
     Deciding. rules: see `decide.Rules`. limits: see `probe.Limits`.
@@ -32,6 +35,9 @@ class Config:
     longer is quarantined. files_per_shard: what is repeated at most after an interruption. category: of clips that no table names.
     """
 
+    table: str = ""
+    harvest: str = "none"
+    labels: str = ""
     medical: str = "none"
     embedder: str = "colour"
     step: float = 1.0

@@ -13,7 +13,7 @@ from . import agree, audit, card, decide, funnel, page, report, shards
 LICENCE = "CC BY 4.0, MedGen Kit"
 
 
-def finish(job, clips, notes, quarantine, cuts, truth):
+def finish(job, clips, notes, quarantine, cuts, truth, told):
     """Write metadata.jsonl and the tables, drop files that no row names, write the manifest; returns the figures."""
     lines = {line["clip_id"]: line for line in cuts}
     failed = {code: line for code, line in lines.items() if line["reason"]}
@@ -25,7 +25,8 @@ def finish(job, clips, notes, quarantine, cuts, truth):
     for path in (job.out / "videos").glob("*.mp4"):
         if path.name not in names:
             path.unlink()
-    records = [record(job, row, known[row["upload"]], truth, lines[row["clip_id"]]["privacy"]) for row in kept.to_dict("records")]
+    records = [record(job, row, known[row["upload"]], truth, told.facts.get(row["upload"], {}), lines[row["clip_id"]]["privacy"])
+               for row in kept.to_dict("records")]
     write_folder(job.out, records)
     rules, table = job.config.rules, funnel.funnel(clips)
     long = decide.stages(clips, rules, job.config.mark())
@@ -34,8 +35,10 @@ def finish(job, clips, notes, quarantine, cuts, truth):
     shards.write_parquet(job.out / "files.parquet", [{k: v for k, v in note.items() if k != "rows"} for note in notes])
     shards.write_parquet(job.out / "quarantine.parquet", shards.table(quarantine, ("file", "reason", "message")))
     write_csv(job.out / "funnel.csv", table)
+    if told.decisions:
+        shards.write_parquet(job.out / "harvest.parquet", shards.table(told.decisions))
     figures = {"uploads": len(notes), "quarantined": len(quarantine), "candidates": len(clips), "kept": len(kept),
-               "removed": {row["rule"]: row["removed"] for row in table[1:]}}
+               "removed": {row["rule"]: row["removed"] for row in table[1:]}} | ({"harvest": told.steps} if told.steps else {})
     figures |= agree.figures(clips, notes, truth, rules) if truth else {}
     facts, synthetic = manifest(job, notes, figures), any(note["synthetic"] for note in notes)
     card.write(job.out / "README.md", clips, table, facts, {clip.licence for clip in records}, synthetic)
@@ -98,19 +101,20 @@ def manifest(job, notes, figures):
             "privacy": "see extra.privacy of each record: what ran on the clip. Nothing here says that a clip names or shows nobody."}
 
 
-def record(job, row, note, truth, privacy):
-    """The Clip of a kept row. The paper's two scores stay empty unless the real predictors ran."""
+def record(job, row, note, truth, told, privacy):
+    """The Clip of a kept row. told: what a table says of its upload. The paper's two scores stay empty unless the real predictors ran."""
     facts = truth.get(row["upload"], {})
     shot = agree.shot_of(row, facts.get("shots", []))
     factors = shot["factors"] if shot and shot["kind"] == "medical" else {}
-    named = shot and shot.get("title") or facts.get("title", row["upload"].rsplit("/", 1)[-1].rsplit(".", 1)[0])
-    extra = {"title": named, "description": facts.get("description", ""), "held_out": False, "synthetic": bool(note["synthetic"]),
+    named = shot and shot.get("title") or facts.get("title") or told.get("title") or row["upload"].rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    extra = {"title": named, "description": facts.get("description") or told.get("description", ""), "held_out": False,
+             "synthetic": bool(note["synthetic"]),
              "upload": row["upload"], "upload_sha256": note["sha256"], "first_frame": row["first"], "last_frame": row["last"],
              "start_s": row["start_s"], "end_s": row["end_s"], "text_seen": " | ".join(json.loads(row["lines"] or "[]")),
              "motion_score": row["motion_score"], "privacy": privacy}
-    extra |= {name: row[name] for name in row if name.startswith("q_")}
+    extra |= {name: row[name] for name in row if name.startswith("q_")} | {name: told[name] for name in ("channel", "url") if name in told}
     scores = {name: None if row[name] != row[name] else row[name] for name in ("aesthetic", "technical")}
     return Clip.of(job.out / "videos" / row["file_name"], video_category=row["video_category"], camera_motion_type=row["camera"],
                    aesthetic_score=scores["aesthetic"], dover_score=scores["technical"], clip_id=row["clip_id"],
                    source="simulated: raw" if facts else f"file: {row['upload']}", source_id=row["upload"],
-                   licence=LICENCE if facts else "", split="train", factors=factors, extra=extra)
+                   licence=LICENCE if facts else told.get("licence", ""), split="train", factors=factors, extra=extra)

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import KitError
 from ..run import code_hash
 from ..sources import raw
-from . import agree, config as settings, decide, engines, listing, output, shards, tables
+from . import about, agree, config as settings, decide, engines, listing, output, shards, tables
 
 
 @dataclass
@@ -49,17 +49,17 @@ def curate(raw_dir, out_dir, config=None, engine="local", address=None, say=prin
     config = settings.load(config, **changes)
     engines.engine(engine)
     job = Job(Path(raw_dir).resolve(), Path(out_dir).resolve(), config, engine, address, say, time.time())
-    names, quarantine = listing.videos_of(job.folder)
     if job.out == job.folder or job.folder in job.out.parents:
         raise KitError(f"the clips cannot go into {job.out}: it lies inside the folder of raw videos. Name a folder beside it.")
-    notes = look_at_all(job, names)
-    quarantine += [{key: note[key] for key in ("file", "reason", "message")} for note in notes if note["reason"]]
+    known = about.told(job.folder, config)
+    notes = look_at_all(job, known.names)
+    quarantine = known.problems + [{key: note[key] for key in ("file", "reason", "message")} for note in notes if note["reason"]]
     truth = raw.truth(job.folder)
     clips = tables.clips_table(notes)
-    clips["video_category"] = agree.categories(clips, truth, config.category)
+    clips["video_category"] = agree.categories(clips, truth, known.facts, config.category)
     clips = decide.decide(clips, config.rules)
     cuts = cut_all(job, clips, notes)
-    return output.finish(job, clips, notes, quarantine, cuts, truth)
+    return output.finish(job, clips, notes, quarantine, cuts, truth, known)
 
 
 def settle(out_dir, resume):

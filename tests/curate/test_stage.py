@@ -192,6 +192,42 @@ def test_own_pictures_train_the_medical_test(uploads, tmp_path):
         curate(uploads, tmp_path / "out", **DATA | {"medical": f"pictures:{tmp_path}", "seed": 1})
 
 
+def test_a_table_beside_the_videos_decides_which_are_looked_at_and_fills_the_records(uploads, tmp_path):
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (folder / name).write_bytes((uploads / name).read_bytes())
+    (folder / "c.mp4").write_bytes((uploads / "a.mp4").read_bytes())
+    rows = [{"file_name": "a.mp4", "title": "Cardiac ultrasound of the left ventricle", "description": "echocardiography for students",
+             "channel": "Ward", "video_category": "medical imaging", "license": "CC BY 4.0"},
+            {"file_name": "b.mp4", "title": "How to bake a chocolate cake", "description": "easy recipe", "channel": "Kitchen"},
+            {"file_name": "gone.mp4", "title": "Gastroscopy", "channel": "Ward"},
+            {"file_name": "../up.mp4", "title": "MRI", "channel": "Ward"}]
+    (folder / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    figures = curate(folder, tmp_path / "out", **DATA | {"harvest": "keywords", "medical": "none"})
+    assert figures["uploads"] == 1 and [step["ours"] for step in figures["harvest"]] == [4, 3, 3, 3]
+    quarantine = pd.read_parquet(tmp_path / "out" / "quarantine.parquet")
+    assert set(zip(quarantine["file"], quarantine["reason"])) == {("gone.mp4", "row_without_file"), ("../up.mp4", "escapes"),
+                                                                  ("c.mp4", "file_without_row")}
+    clip = read_folder(tmp_path / "out")[0]
+    assert (clip.extra["title"], clip.extra["channel"], clip.licence, clip.video_category) == (
+        "Cardiac ultrasound of the left ventricle", "Ward", "CC BY 4.0", "medical imaging")
+    every = curate(folder, tmp_path / "all", **DATA | {"medical": "none"})
+    assert every["uploads"] == 3 and "harvest" not in every
+    with pytest.raises(KitError, match="neither in"):
+        curate(folder, tmp_path / "out", **DATA | {"table": "other.csv"})
+
+
+def test_the_report_and_the_card_are_made_from_this_run(uploads, tmp_path):
+    curate(uploads, tmp_path / "out", **DATA)
+    page, card = (tmp_path / "out" / "report.html").read_text(), (tmp_path / "out" / "README.md").read_text()
+    assert "8 candidate clips" in page and "Removed by: black border" in page and "no LAION weights were named" in page
+    assert "2 clips cut from 2 videos" in card and "| black border | paper 3.3 | 1 |" in card and "never for clinical use" in card
+    from datasets import load_dataset
+    loaded = load_dataset("videofolder", data_dir=str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded.num_rows == 2 and "camera_motion_type" in loaded.column_names
+
+
 def copy_of(uploads, folder):
     folder.mkdir()
     for path in uploads.iterdir():
