@@ -11,7 +11,8 @@ from .decide import Rules, as_rules
 from .probe import Limits
 
 PARTS = {"rules": (Rules, as_rules), "limits": (Limits, lambda found: Limits(**found))}
-LATE = ("table", "harvest", "labels", "category", "rules", "text", "faces", "size", "frames", "fps", "short_side", "crop", "workers", "seconds_per_file", "files_per_shard")
+LATE = ("table", "harvest", "labels", "category", "rules", "text", "faces", "size", "frames", "fps", "short_side", "trim", "crop",
+        "workers", "seconds_per_file", "files_per_shard")            # what no measure depends on
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Config:
     Deciding. rules: see `decide.Rules`. limits: see `probe.Limits`.
     Cutting. size: pixels of a square clip, with `frames` at `fps` from its middle; None cuts the whole shot as it was filmed, made smaller
     to `short_side` pixels where it is larger. trim: seconds left out at both ends. crop: True cuts black borders off instead of removing
-    the clip. Privacy. text: "imaging", "all" or "none"; faces: "none", "demo" or "yunet:<file>" (see `privacy`).
+    the clip.
+    Privacy. text: "imaging", "all" or "none"; faces: "none", "demo" or "yunet:<file>" (see `privacy`).
     Running. workers: processes; 0 works in this one, where a decoder that crashes takes all with it. seconds_per_file: a file that takes
     longer is quarantined. files_per_shard: what is repeated at most after an interruption. category: of clips that no table names.
     """

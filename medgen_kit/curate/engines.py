@@ -1,4 +1,4 @@
-"""Engines: the same `process_shard` on this machine's cores, or on a cluster through Ray Data. Each yields keys as shards are done."""
+"""Engines: the same `process_shard` on this machine's cores, or on a cluster through Ray Data. `run` yields keys as shards are done."""
 
 import json
 import os
@@ -9,33 +9,42 @@ from ..errors import KitError
 from .guard import Guard
 from .shards import process_shard
 
+PATIENCE = {"RAY_raylet_start_wait_time_s": "120", "RAY_agent_register_timeout_ms": "120000"}       # for machines that are busy
+TRIES = 3
 
-PATIENCE = {"RAY_raylet_start_wait_time_s": "180", "RAY_agent_register_timeout_ms": "180000"}       # for machines that are busy
 
-
-def local(waiting, config, folder, out, **_):
+class Local:
     """A pool of config.workers processes on this machine; 0 works here, one shard after another."""
-    if not config.workers:
-        for shard in waiting:
-            yield process_shard(shard, config, folder, out)
-        return
-    own, guards = threading.local(), []
 
-    def work(shard):
-        if not hasattr(own, "guard"):
-            own.guard = Guard(config.seconds_per_file)
-            guards.append(own.guard)
-        return process_shard(shard, config, folder, out, own.guard)
+    def __init__(self, config, folder, out, address=None):
+        self.config, self.folder, self.out, self.guards, self.own = config, folder, out, [], threading.local()
 
-    pool = ThreadPoolExecutor(min(config.workers, max(1, len(waiting))))
-    try:
-        for done in as_completed([pool.submit(work, shard) for shard in waiting]):
-            yield done.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for guard in guards:
+    def run(self, waiting):
+        """Yield the keys of the shards as they are done."""
+        if not self.config.workers:
+            for shard in waiting:
+                yield process_shard(shard, self.config, self.folder, self.out)
+            return
+        pool = ThreadPoolExecutor(min(self.config.workers, max(1, len(waiting))))
+        try:
+            for done in as_completed([pool.submit(self._work, shard) for shard in waiting]):
+                yield done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            self.close()
+            pool.shutdown()
+
+    def _work(self, shard):
+        if not hasattr(self.own, "guard"):
+            self.own.guard = Guard(self.config.seconds_per_file)
+            self.guards.append(self.own.guard)
+        return process_shard(shard, self.config, self.folder, self.out, self.own.guard)
+
+    def close(self):
+        """End the processes."""
+        for guard in self.guards:
             guard.close()
-        pool.shutdown()
+        self.guards = []
 
 
 class RayShards:
@@ -48,37 +57,57 @@ class RayShards:
         return {"key": [process_shard(json.loads(text), self.config, self.folder, self.out, self.guard) for text in batch["shard"]]}
 
 
-def ray(waiting, config, folder, out, address=None):
-    """Ray Data. address: of a running cluster ("auto" finds it); None starts one on this machine and stops it again.
+class Ray:
+    """Ray Data. address: of a running cluster ("auto" finds it); None starts one on this machine, and `close` stops it again.
 
     `folder` and `out` must lie where every node sees them under the same name. A node that dies costs the shards that were open on it.
     """
-    try:
-        import ray as library
-        import ray.data as data
-    except ImportError as error:
-        raise KitError("engine 'ray' needs Ray Data, which is not installed. Run: pip install 'ray[data]'") from error
-    started = not library.is_initialized()
-    if started:
-        for name, value in PATIENCE.items():
-            os.environ.setdefault(name, value)
-        library.init(address=address, num_cpus=None if address else max(1, config.workers), log_to_driver=False, include_dashboard=False,
-                     logging_level="ERROR")
-    try:
-        context = data.DataContext.get_current()
-        context.enable_progress_bars = False
-        table = data.from_items([{"shard": json.dumps(shard)} for shard in waiting], override_num_blocks=len(waiting))
-        most = max(1, min(len(waiting), int(library.cluster_resources().get("CPU", 1))))
+
+    def __init__(self, config, folder, out, address=None):
+        try:
+            import ray
+            import ray.data
+        except ImportError as error:
+            raise KitError("engine 'ray' needs Ray Data, which is not installed. Run: pip install 'ray[data]'") from error
+        self.config, self.folder, self.out, self.address, self.ray, self.started = config, folder, out, address, ray, False
+
+    def run(self, waiting):
+        """Yield the keys of the shards as they are done."""
+        self._start()
+        self.ray.data.DataContext.get_current().enable_progress_bars = False
+        table = self.ray.data.from_items([{"shard": json.dumps(shard)} for shard in waiting], override_num_blocks=len(waiting))
+        most = max(1, min(len(waiting), int(self.ray.cluster_resources().get("CPU", 1))))
         done = table.map_batches(RayShards, batch_size=1, concurrency=(1, most), num_cpus=1,
-                                 fn_constructor_args=(config, str(folder), str(out)))
+                                 fn_constructor_args=(self.config, str(self.folder), str(self.out)))
         for row in done.iter_rows():
             yield row["key"]
-    finally:
-        if started:
-            library.shutdown()
+
+    def _start(self):
+        if self.ray.is_initialized():
+            return
+        for name, value in PATIENCE.items():
+            os.environ.setdefault(name, value)
+        for attempt in range(TRIES):
+            try:
+                self.ray.init(address=self.address, num_cpus=None if self.address else max(1, self.config.workers), log_to_driver=False,
+                              include_dashboard=None if self.address else False, logging_level="ERROR")
+                self.started = True
+                return
+            except Exception as error:                    # Ray raises plain Exceptions
+                self.ray.shutdown()
+                if self.address or attempt == TRIES - 1:
+                    where = f"the Ray cluster at '{self.address}' was not reached" if self.address else "Ray could not be started here"
+                    raise KitError(f"{where} ({str(error).splitlines()[0]}). Start one with 'ray start --head' and name its "
+                                   "address, or use --engine local.") from error
+
+    def close(self):
+        """Stop the instance that was started here, leave the cluster that was joined."""
+        if self.started:
+            self.ray.shutdown()
+            self.started = False
 
 
-ENGINES = {"local": local, "ray": ray}
+ENGINES = {"local": Local, "ray": Ray}
 
 
 def engine(name):

@@ -94,7 +94,7 @@ def manifest(job, notes, figures):
     import dataclasses
 
     tools = {stage.tool: decide.version(stage.tool) for stage in decide.TABLE} | {"av": decide.version("av")}
-    return {"medgen_kit": __version__, "python": platform.python_version(), "tools": tools, "engine": job.engine,
+    return {"medgen_kit": __version__, "python": platform.python_version(), "tools": tools, "engine": type(job.engine).__name__.lower(),
             "config": dataclasses.asdict(job.config), "config_sha": job.config.mark(), "cut_sha": job.config.cut_mark(),
             "raw": str(job.folder), "source_seconds": round(sum(note["seconds"] or 0 for note in notes), 1),
             "seconds": round(time.time() - job.started, 1), "when": time.strftime("%Y-%m-%d %H:%M"), "figures": figures,

@@ -22,8 +22,7 @@ class Job:
     folder: Path
     out: Path
     config: settings.Config
-    engine: str
-    address: str | None
+    engine: object
     say: object
     started: float
 
@@ -47,18 +46,20 @@ def curate(raw_dir, out_dir, config=None, engine="local", address=None, say=prin
     KitError, DiskError.
     """
     config = settings.load(config, **changes)
-    engines.engine(engine)
-    job = Job(Path(raw_dir).resolve(), Path(out_dir).resolve(), config, engine, address, say, time.time())
+    folder, out = Path(raw_dir).resolve(), Path(out_dir).resolve()
+    job = Job(folder, out, config, engines.engine(engine)(config, folder, out, address), say, time.time())
     if job.out == job.folder or job.folder in job.out.parents:
         raise KitError(f"the clips cannot go into {job.out}: it lies inside the folder of raw videos. Name a folder beside it.")
-    known = about.told(job.folder, config)
-    notes = look_at_all(job, known.names)
-    quarantine = known.problems + [{key: note[key] for key in ("file", "reason", "message")} for note in notes if note["reason"]]
-    truth = raw.truth(job.folder)
-    clips = tables.clips_table(notes)
-    clips["video_category"] = agree.categories(clips, truth, known.facts, config.category)
-    clips = decide.decide(clips, config.rules)
-    cuts = cut_all(job, clips, notes)
+    known, truth = about.told(job.folder, config), raw.truth(job.folder)
+    try:
+        notes = look_at_all(job, known.names)
+        quarantine = known.problems + [{key: note[key] for key in ("file", "reason", "message")} for note in notes if note["reason"]]
+        clips = tables.clips_table(notes)
+        clips["video_category"] = agree.categories(clips, truth, known.facts, config.category)
+        clips = decide.decide(clips, config.rules)
+        cuts = cut_all(job, clips, notes)
+    finally:
+        job.engine.close()
     return output.finish(job, clips, notes, quarantine, cuts, truth, known)
 
 
@@ -134,8 +135,7 @@ def carry_out(job, plan, done_word):
         job.say(f"{len(plan) - len(waiting)} of {len(plan)} shards were {done_word} before")
     began, files = time.time(), {shard["key"]: len(shard["files"]) for shard in waiting}
     total, finished = sum(files.values()), 0
-    run = engines.engine(job.engine)
-    for name in run(waiting, job.config, job.folder, job.out, address=job.address) if waiting else ():
+    for name in job.engine.run(waiting) if waiting else ():
         finished += files[name]
         left = (time.time() - began) / finished * (total - finished)
         job.say(f"{done_word} {finished} of {total} files" + (f", about {left:.0f} s left" if finished < total else ""))

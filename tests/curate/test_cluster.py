@@ -44,8 +44,17 @@ def test_one_of_two_nodes_dies_and_every_row_comes_back(uploads, tmp_path):
         from ray.cluster_utils import Cluster
         from medgen_kit.curate import curate
 
-        cluster = Cluster(initialize_head=True, head_node_args={{"num_cpus": 1, "include_dashboard": False}})
-        second = cluster.add_node(num_cpus=1)
+        def patiently(start, tries=3):
+            for attempt in range(tries):
+                try:
+                    return start()
+                except Exception as error:
+                    print("Ray was slow:", str(error)[:80])
+                    if attempt == tries - 1:
+                        raise
+
+        cluster = patiently(lambda: Cluster(initialize_head=True, head_node_args={{"num_cpus": 1, "include_dashboard": False}}))
+        second = patiently(lambda: cluster.add_node(num_cpus=1))
         cluster.wait_for_nodes()
         seen = []
 
@@ -61,7 +70,7 @@ def test_one_of_two_nodes_dies_and_every_row_comes_back(uploads, tmp_path):
         print("KEPT", figures["kept"])
         cluster.shutdown()
     """)
-    lines = said.splitlines()
+    lines = [line for line in said.splitlines() if not line.startswith("Ray was slow")]
     assert lines.index("KILLED") == 4 and "looked at 17 of 17 files" in said.split("KILLED")[1]
     same(tmp_path / "local", tmp_path / "ray")
 

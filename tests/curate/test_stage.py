@@ -161,7 +161,7 @@ def test_one_bad_argument_is_named(uploads, tmp_path):
         with pytest.raises(KitError, match=words):
             curate(uploads, tmp_path / "out", **DATA | wrong)
     with pytest.raises(KitError, match="holds no video file"):
-        curate(tmp_path, tmp_path / "out", **DATA)
+        curate(tmp_path, tmp_path.parent / "elsewhere", **DATA)
     with pytest.raises(KitError, match="lies inside the folder"):
         curate(uploads, uploads / "out", **DATA)
 
