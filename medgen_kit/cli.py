@@ -120,6 +120,17 @@ def curate(raw_dir: str, out_dir: str, config: str = typer.Option("", help="YAML
 
 
 @typed.command()
+def takedown(folder: str, source_id: str, reason: str = typer.Option("", help="Kept in takedown.jsonl, without the source's name.")):
+    """Remove all that was made of one source from a set of clips, and keep it out (medgen_kit.curate.takedown.takedown).
+
+    Example: medgen-kit takedown my_clips upload_03.mp4
+    """
+    from .curate.takedown import takedown as take
+
+    typer.echo(json.dumps(take(folder, source_id, reason), indent=1))
+
+
+@typed.command()
 def check(folder: str):
     """Say what is wrong with a set of clips (clip.validate_folder).
 

@@ -1,82 +1,142 @@
 """Stage "caption": clips of sources and curation in one VideoFolder, each with a detailed caption, a brief one and its concepts.
 
-Good captions are kept; missing and failing ones are written by the profile's captioner, once again with another seed when a
-check fails, and what still fails is put aside in quarantine.csv. checks.csv holds one row per clip and a column per check.
+Good captions are kept; missing and failing ones are written by the profile's captioner, once again with what was wrong when the checks
+say so (`checks.must_be_rewritten`), and what still fails is put aside in quarantine.csv for a person. checks.csv holds one row per clip
+and a column per check. Replies lie in the run's captions.jsonl, beside the stages, so that no changed setting throws away what was paid.
 """
 
-import json
 import os
 import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .. import knowledge
-from ..clip import read_folder, write_csv, write_folder
+from ..clip import Clip, read_folder, write_csv, write_folder
 from ..errors import KitError, VideoError
+from . import transcript
 from .backends import backend
-from .checks import CHECKS, Row, check, words
-from .facts import FRAMES, Facts
+from .cache import Log
+from .checks import CHECKS, Row, check, must_be_rewritten
+from .facts import Facts
+from .slips import words
 from .truth import named
+from .write import check_samples, estimate_line, expected, write_all
+
+KEPT = "source"                              # caption_model of a clip that came with its captions
+
+
+@dataclass
+class Item:
+    """A clip on its way through the stage. first, wrong: what the checks say at first look and at the end. problem: of the captioner."""
+
+    clip: Clip
+    row: Row
+    origin: str
+    model: str = KEPT
+    problem: str = ""
+    first: dict = field(default_factory=dict)
+    wrong: dict = field(default_factory=dict)
+
+    @property
+    def lost(self):
+        return bool(self.problem) or must_be_rewritten(self.wrong)
 
 
 def build(work):
-    """Reads the VideoFolders work.inputs (sources, curate); writes videos/, metadata.jsonl, checks.csv, quarantine.csv, captions.jsonl.
+    """Reads the VideoFolders work.inputs (sources, curate); writes videos/, metadata.jsonl, checks.csv, quarantine.csv.
 
     Returns figures: clips, words, share of clips that passes each check at first look, concepts, precision of the concept rule.
     """
-    options = work.profile.caption.as_dict()
+    options = {name: value for name, value in work.profile.caption.as_dict().items() if value not in ("", None)}
+    samples, cache = options.pop("samples", 1), options.pop("cache", "")
     writer = backend(options.pop("backend"), **options)
-    clips, facts, lost = gather(work.inputs, work.out)
-    if not clips:
+    check_samples(writer, samples)
+    pairs, lost = gather(work.inputs, work.out, uploads(work), work.say)
+    if not pairs:
         raise KitError(f"no clip of {', '.join(map(str, work.inputs.values()))} can be read, so there is nothing to caption.")
-    work.say(f"{len(clips)} clips" + (f", {len(lost)} unreadable" if lost else "") + f"; captioner '{writer.name}'")
-    log = Log(work.out / "captions.jsonl", json.dumps([writer.name, options, work.profile.seed], sort_keys=True))
-    origin = {}
-    for clip, known in zip(clips, facts):
-        origin[clip.clip_id] = "kept" if clip.brief_caption and clip.detailed_caption else "written"
-        if origin[clip.clip_id] == "written":
-            clip.brief_caption, clip.detailed_caption = log.write(writer, clip, known, work.profile.seed)
-    rows = [Row(known, clip.brief_caption, clip.detailed_caption) for clip, known in zip(clips, facts)]
-    first = check(rows)
-    for i, wrong in enumerate(first):
-        if wrong:
-            rows[i].brief, rows[i].detailed = log.write(writer, clips[i], facts[i], work.profile.seed + 1)
-            origin[clips[i].clip_id] = "written again"
-    second = check(rows) if any(first) else first
-    good = []
-    for clip, row, wrong in zip(clips, rows, second):
-        clip.brief_caption, clip.detailed_caption = row.brief, row.detailed
-        clip.concepts = knowledge.tags(row.detailed)
-        clip.extra |= {"caption": origin[clip.clip_id], "caption_model": writer.name if origin[clip.clip_id] != "kept" else "source"}
-        if wrong:
-            said = "; ".join(f"{name}: {what}" for name, what in wrong.items())
-            lost.append({"clip_id": clip.clip_id, "file": clip.video_name, "reason": "caption", "message": said})
+    work.say(f"{len(pairs)} clips" + (f", {len(lost)} unreadable" if lost else "") + f"; captioner '{writer.name}'")
+    log = Log(cache or (work.run.root if work.run else work.out) / "captions.jsonl")
+    items = [Item(clip, Row(facts, clip.brief_caption, clip.detailed_caption),
+                  "kept" if clip.brief_caption and clip.detailed_caption else "written") for clip, facts in pairs]
+    fill([item for item in items if item.origin == "written"], writer, log, work.profile.seed, work.say, samples)
+    for item, wrong in zip(items, check([item.row for item in items])):
+        item.first = item.wrong = wrong
+    again = [item for item in items if must_be_rewritten(item.first) and not item.problem]
+    fill(again, writer, log, work.profile.seed + 1, work.say, samples)
+    for item in again:
+        item.origin = "written again"
+    for item, wrong in zip(items, check([item.row for item in items]) if again else ()):
+        item.wrong = wrong
+    return finish(work.out, items, lost) | paid(writer, log)
+
+
+def fill(items, writer, log, seed, say, samples=1):
+    """Captions for these items; the captioner is told what was wrong with earlier ones."""
+    asked = [(item.clip, replace(item.row.facts, refused="; ".join(item.first.values()))) for item in items]
+    announce(writer, [facts for _, facts in asked], samples, say)
+    for item, made in zip(items, write_all(writer, asked, log, seed, say, samples)):
+        item.problem = made.problem
+        if not made.problem:
+            item.row, item.model = Row(item.row.facts, made.brief, made.detailed, made.samples), made.model
+
+
+def finish(out, items, lost):
+    """Write the folder and its tables; what may not stay is named in quarantine.csv beside `lost`, and its link removed."""
+    for item in items:
+        clip, row = item.clip, item.row
+        clip.brief_caption, clip.detailed_caption, clip.concepts = row.brief, row.detailed, knowledge.tags(row.detailed)
+        clip.extra |= {"caption": item.origin, "caption_model": item.model}
+        clip.extra |= {"caption_flags": sorted(item.wrong)} if item.wrong else {}
+        if item.lost:
+            said = item.problem or "; ".join(f"{name}: {what}" for name, what in item.wrong.items())
+            lost.append({"clip_id": clip.clip_id, "file": clip.video_name, "reason": "captioner" if item.problem else "caption",
+                         "message": said})
             clip.path.unlink()
-        else:
-            good.append(clip)
-    write_csv(work.out / "checks.csv", [report_line(*one, origin) for one in zip(clips, first, second)],
-                ("clip_id", "file", "origin", *(c.name for c in CHECKS), "verdict"))
-    write_csv(work.out / "quarantine.csv", lost, ("clip_id", "file", "reason", "message"))
-    write_folder(work.out, good)
-    return figures(good, first, origin, lost)
+    write_csv(out / "checks.csv", list(map(report_line, items)), ("clip_id", "file", "origin", *(c.name for c in CHECKS), "verdict"))
+    write_csv(out / "quarantine.csv", lost, ("clip_id", "file", "reason", "message"))
+    write_folder(out, [item.clip for item in items if not item.lost])
+    return figures(items, lost)
 
 
-def gather(inputs, out):
-    """(clips, facts, problems): the clips of the input folders, linked into out/videos/<stage>/, with their facts.
+def announce(writer, facts, samples, say):
+    """Say what the captions of these clips will take, where that costs anything."""
+    if facts and hasattr(writer, "purse"):
+        line = estimate_line(expected(writer, facts, samples), writer.purse.cap)
+        say(f"{len(facts)} clips for {writer.model_name} at {writer.url}: {line}; what is in the cache is not asked again")
 
-    A file that cannot be decoded is named in problems (dicts clip_id, file, reason, message) and left out.
+
+def paid(writer, log):
+    """Where frames went and what it cost, for the report: nothing for a captioner that runs here."""
+    if not hasattr(writer, "purse"):
+        return {}
+    return {"captioner_address": writer.url, "requests": writer.wire.sent, "cost": round(log.spent(), 6),
+            "frames_left_the_machine": bool(writer.wire.sent and not writer.local)}
+
+
+def uploads(work):
+    """Folders in which the uploads of curated clips may lie: the user's own, else that of stage `raw`."""
+    own = getattr(getattr(work.profile, "curate", None), "folder", "")
+    return [Path(own)] if own else [work.run.folder("raw")] if work.run else []
+
+
+def gather(inputs, out, folders=(), say=print):
+    """([(clip, facts)], problems): the clips of the input folders, linked into out/videos/<stage>/, with their facts.
+
+    folders: where uploads lie, for subtitle files beside them. A file that cannot be decoded is named in problems (dicts clip_id, file,
+    reason, message) and left out.
     """
-    found = []
+    found, cues = [], {}
     for stage, folder in inputs.items():
         for clip in read_folder(folder):
             place = clip.path.relative_to(Path(folder).resolve())
+            spoken = transcript.of_clip(clip, folders, say, cues)
+            clip.extra |= {"transcript": spoken} if spoken else {}
             found.append((clip, Path(out) / "videos" / stage / (place.relative_to("videos") if place.parts[0] == "videos" else place)))
     with ThreadPoolExecutor(2) as pool:
         looked = list(pool.map(lambda pair: _look(*pair), found))
-    problems = [one for one in looked if isinstance(one, dict)]
-    read = [one for one in looked if not isinstance(one, dict)]
-    return [clip for clip, _ in read], [known for _, known in read], problems
+    return [one for one in looked if isinstance(one, tuple)], [one for one in looked if isinstance(one, dict)]
 
 
 def _look(clip, target):
@@ -102,56 +162,25 @@ def link(source, target):
         os.replace(part, target)
 
 
-class Log:
-    """captions.jsonl: every caption that was written, one line each, so that an interrupted stage does not pay for it twice."""
-
-    def __init__(self, path, mark):
-        self.path, self.mark, self.known = Path(path), mark, {}
-        for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else ():
-            try:
-                row = json.loads(line)
-            except ValueError:                       # the torn last line of an interrupted run
-                continue
-            if row.get("mark") == mark:
-                self.known[row["clip_id"], row["seed"]] = row["brief"], row["detailed"]
-
-    def write(self, writer, clip, facts, seed):
-        """(brief, detailed) of a clip: from the log, else from the captioner."""
-        key = clip.clip_id, seed
-        if key not in self.known:
-            frames = None if writer.name == "template" else clip.frames(count=FRAMES)
-            detailed = writer.detailed(facts, frames, seed)
-            self.known[key] = writer.brief(facts, detailed, seed), detailed
-            row = {"clip_id": clip.clip_id, "seed": seed, "mark": self.mark, "brief": self.known[key][0], "detailed": detailed}
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write("\n" * self._torn(file) + json.dumps(row, ensure_ascii=False) + "\n")
-        return self.known[key]
-
-    def _torn(self, file):
-        """True when the file ends in half a line."""
-        if file.tell() == 0:
-            return False
-        with self.path.open("rb") as end:
-            end.seek(-1, os.SEEK_END)
-            return end.read(1) != b"\n"
-
-
-def report_line(clip, first, second, origin):
+def report_line(item):
     """One row of checks.csv: empty where a check passed, what was wrong at first look where it did not."""
-    verdict = "quarantine" if second else "rewritten" if first else "pass"
-    return {"clip_id": clip.clip_id, "file": clip.video_name, "origin": origin[clip.clip_id], **first, "verdict": verdict}
+    verdict = ("quarantine" if item.lost else "rewritten" if item.origin == "written again" else "flagged" if item.wrong else "pass")
+    return {"clip_id": item.clip.clip_id, "file": item.clip.video_name, "origin": item.origin, **item.first, "verdict": verdict}
 
 
-def figures(clips, first, origin, lost):
+def figures(items, lost):
     """Numbers for report.json."""
+    clips = [item.clip for item in items if not item.lost]
     said = [named(clip.detailed_caption, clip.factors) for clip in clips if clip.factors]
     told = [value for one in said for value in one.values()]
     concepts = Counter(tag for clip in clips for tag in clip.concepts)
     rule = knowledge.precision()
-    return {"clips": len(clips), **{f"captions_{k.replace(' ', '_')}": n for k, n in sorted(Counter(origin.values()).items())},
-            "quarantined": len(lost), "words_detailed": mean(len(words(clip.detailed_caption)) for clip in clips),
+    origin = Counter(item.origin for item in items)
+    return {"clips": len(clips), **{f"captions_{k.replace(' ', '_')}": n for k, n in sorted(origin.items())},
+            "quarantined": len(lost), "flagged": sum("caption_flags" in clip.extra for clip in clips),
+            "words_detailed": mean(len(words(clip.detailed_caption)) for clip in clips),
             "words_brief": mean(len(words(clip.brief_caption)) for clip in clips),
-            "passed": {c.name: round(1 - sum(c.name in wrong for wrong in first) / len(first), 4) for c in CHECKS},
+            "passed": {c.name: round(1 - sum(c.name in item.first for item in items) / len(items), 4) for c in CHECKS},
             "factors_named": round(sum(told) / max(1, len(told)), 4), "concepts": len(concepts),
             "concepts_per_clip": mean(len(clip.concepts) for clip in clips), "commonest": dict(concepts.most_common(12)),
             "rule": {k: round(v, 4) for k, v in rule.items() if not isinstance(v, list)}}

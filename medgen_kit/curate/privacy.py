@@ -3,7 +3,7 @@
     frames, record = protect(frames, fps, category, Options(faces="yunet:model.onnx"))      # full size, before anything is resized
     video.write(path, frames, fps)                                                          # picture only: no sound, no tags
     residue(path)                                                                           # [] when the file carries nothing else
-It lowers a risk and ends none: names that stand alone in a teaching video, tattoos, rooms, voices of bodies stay. A person has to look.
+It lowers a risk and ends none: bare names outside imaging, text between the frames read, tattoos and rooms stay. A person has to look.
 """
 
 import functools

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import KitError
 from ..run import code_hash
 from ..sources import raw
-from . import about, agree, config as settings, decide, engines, listing, output, shards, tables
+from . import about, agree, config as settings, decide, engines, listing, output, shards, tables, takedown
 
 
 @dataclass
@@ -50,7 +50,7 @@ def curate(raw_dir, out_dir, config=None, engine="local", address=None, say=prin
     job = Job(folder, out, config, engines.engine(engine)(config, folder, out, address), say, time.time())
     if job.out == job.folder or job.folder in job.out.parents:
         raise KitError(f"the clips cannot go into {job.out}: it lies inside the folder of raw videos. Name a folder beside it.")
-    known, truth = about.told(job.folder, config), raw.truth(job.folder)
+    known, truth = without_taken_down(about.told(job.folder, config), out), raw.truth(job.folder)
     try:
         notes = look_at_all(job, known.names)
         quarantine = known.problems + [{key: note[key] for key in ("file", "reason", "message")} for note in notes if note["reason"]]
@@ -61,6 +61,14 @@ def curate(raw_dir, out_dir, config=None, engine="local", address=None, say=prin
     finally:
         job.engine.close()
     return output.finish(job, clips, notes, quarantine, cuts, truth, known)
+
+
+def without_taken_down(known, out):
+    """The Told without sources that were taken down from `out` (see `takedown`): they must not come back."""
+    gone = {name for name in known.names if takedown.is_taken_down(out, name)} if takedown.entries(out) else set()
+    known.names = [name for name in known.names if name not in gone]
+    known.problems += [{"file": "one source", "reason": "taken_down", "message": "it was taken down and is left out."} for _ in gone]
+    return known
 
 
 def settle(out_dir, resume):

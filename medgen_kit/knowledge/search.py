@@ -3,7 +3,7 @@
 import difflib
 
 from ..errors import KitError
-from .match import concepts
+from .phrases import concepts
 from .words import phrase
 
 

@@ -8,7 +8,7 @@ phrase made of plain words only (stop.py) never counts.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from .stop import is_plain
 from .words import phrase
@@ -57,7 +57,7 @@ class Concept:
     meaning: str
     axis: str
 
-    @property
+    @cached_property
     def tag(self):
         return f"{self.axis}/{self.meaning}"
 

@@ -13,6 +13,7 @@ SPELLING = tuple((re.compile(pattern), to) for pattern, to in (
     (r"sulph", "sulf"), (r"orthopaed", "orthoped"), (r"isation", "ization"), (r"gynaec", "gynec"),
     (r"faec", "fec"), (r"mould", "mold"), (r"labelled", "labeled"), (r"catheteris", "catheteriz"),
     (r"visualis", "visualiz"), (r"ae(?=$)", "a")))
+SPELT_OTHERWISE = re.compile("|".join(pattern.pattern for pattern, _ in SPELLING))         # one look spares most words the list
 PLURALS = {
     "feet": "foot", "teeth": "tooth", "mitoses": "mitosis", "metastases": "metastasis", "stenoses": "stenosis",
     "thromboses": "thrombosis", "diagnoses": "diagnosis", "prostheses": "prosthesis", "bronchi": "bronchus",
@@ -29,8 +30,9 @@ def canonical(word):
     word = word.lower()
     if word in PLURALS:
         return PLURALS[word]
-    for pattern, to in SPELLING:
-        word = pattern.sub(to, word)
+    if SPELT_OTHERWISE.search(word):
+        for pattern, to in SPELLING:
+            word = pattern.sub(to, word)
     if len(word) < 4 or word.endswith(("ss", "us", "is")) or not word.endswith("s"):
         return word
     if word.endswith("ies"):

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medgen_kit import caption, knowledge, sources
+from medgen_kit import caption, clip, knowledge, sources, video
 from medgen_kit.caption import Facts, backends
 from medgen_kit.caption.prompts import brief_prompt, clean, detailed_prompt
 from medgen_kit.errors import KitError
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_model  # noqa: E402
+from bad_server import reply, serving  # noqa: E402
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (8, 32, 32, 3), dtype=np.uint8)
 
@@ -64,6 +65,9 @@ def test_unknown_captioner_and_a_new_one(monkeypatch):
         caption.backend("templates")
     with pytest.raises(KitError, match="caption.model"):
         caption.backend("transformers")
+    assert caption.backend("template", model="m", max_cost=3, allow_remote=False).name == "template", "a section may serve several"
+    with pytest.raises(KitError, match="did you mean 'max_cost'"):
+        caption.backend("template", max_cots=3)
     monkeypatch.setattr(backends, "BACKENDS", dict(backends.BACKENDS))
     caption.register("mine", lambda **options: options)
     assert caption.backend("mine", a=1) == {"a": 1}
@@ -84,8 +88,8 @@ def model(tmp_path_factory):
 def test_a_real_video_language_model_runs(model, monkeypatch):
     writer = caption.backend("transformers", model=str(model), max_new_tokens=12, device="cpu")
     seen = []
-    run = writer.model.generate
-    monkeypatch.setattr(writer.model, "generate", lambda **inputs: seen.append(inputs) or run(**inputs))
+    run = writer.pipe.model.generate
+    monkeypatch.setattr(writer.pipe.model, "generate", lambda **inputs: seen.append(inputs) or run(**inputs))
     first = writer.detailed(facts(title="Echo"), FRAMES, seed=0)
     brief = writer.brief(facts(), "A heart beats. It is large.", seed=0)
     assert isinstance(first, str) and len(brief.split()) <= 30
@@ -102,3 +106,24 @@ def test_model_errors_are_plain(model, tmp_path):
     writer = caption.backend("transformers", model=str(model), device="cpu")
     with pytest.raises(KitError, match="needs frames"):
         writer.detailed(facts(), None)
+
+
+def test_three_captioners_behind_one_function_and_what_each_gets_wrong(model, tmp_path):
+    flats = [flat for flat in sources.combinations() if flat["modality"] == "endoscopy"][:6]
+    clips = []
+    for number, (flat, frames) in enumerate(zip(flats, sources.render(flats, 0, frames=9, size=32))):
+        path = video.write(tmp_path / f"{number}.mp4", frames, fps=8, synthetic=True)
+        clips.append(clip.Clip.of(path, video_category="clinical practice", factors=flat, source_id=str(number)))
+    with serving() as server:
+        server.otherwise = reply("The endoscope advances in the stomach; the mucosa is inflamed; a polyp on the left wall.")
+        written = {"template": caption.write(clips), "openai": caption.write(clips, "openai", url=server.url, model="m", workers=2),
+                   "transformers": caption.write(clips, "transformers", model=str(model), max_new_tokens=16, device="cpu")}
+    assert all(not one.problem and isinstance(one.detailed, str) for found in written.values() for one in found)
+    assert [found[0].model for found in written.values()] == ["template", "m", str(model)]
+    table = caption.errors_by_backend({name: [one.detailed for one in found] for name, found in written.items()},
+                                      [one.factors for one in clips], by="factor")
+    rows = {(row["backend"], row["factor"]): row for row in table}
+    for key in ("endoscopy.mucosa", "endoscopy.segment", "endoscopy.camera", "endoscopy.polyp"):
+        true = sum(flat[key] in ("advancing", "stomach", "inflamed", "left wall") for flat in flats)
+        assert (rows["template", key]["right"], rows["transformers", key]["not said"]) == (6, 6)
+        assert (rows["openai", key]["right"], rows["openai", key]["wrong"]) == (true, 6 - true)

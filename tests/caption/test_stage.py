@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from medgen_kit import clip, run as runs, sources, video
 from medgen_kit.caption import stage
 from medgen_kit.errors import KitError
 from medgen_kit.profiles import Profile, Section
+
+sys.path.insert(0, str(Path(__file__).parent))
+from bad_server import DETAILED, different, fail, serving  # noqa: E402
 
 EVERY = [c for c in sources.combinations() if c["modality"] == "endoscopy"]
 
@@ -119,7 +123,7 @@ def test_captions_are_not_paid_for_twice(work, monkeypatch):
     assert once == len(asked) == 3
     work.profile.seed = 7
     stage.build(work)
-    assert len(asked) > once and json.loads(log.read_text().splitlines()[-1])["clip_id"]
+    assert len(asked) > once and json.loads(log.read_text().splitlines()[-1])["reply"]
 
 
 def test_a_captioner_that_keeps_failing_ends_in_quarantine(work, monkeypatch):
@@ -173,3 +177,121 @@ def test_copy_where_the_disk_cannot_link(tmp_path, monkeypatch):
     stage.link(tmp_path / "a.mp4", tmp_path / "deep" / "b.mp4")
     assert (tmp_path / "deep" / "b.mp4").read_bytes() == b"film"
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["b.mp4"]
+
+
+def remote(work, server, **options):
+    work.profile.sections["caption"] = Section(backend="openai", url=server.url, model="tiny-vl", backoff=0.01, tries=2, workers=2,
+                                               **options)
+
+
+def test_a_server_captions_what_is_missing_and_is_told_what_was_wrong(work, capsys):
+    with serving() as server:
+        server.otherwise = different(lambda body: "" if "not accepted" in json.dumps(body) else " It measures 16 mm.")
+        remote(work, server, price_in=1.0, price_out=1.0)
+        figures = stage.build(work)
+        again = [s for s in map(server.text, range(len(server.seen))) if "not accepted" in s]
+    assert figures["clips"] >= 5 and figures["captions_written_again"] == 3 and figures["frames_left_the_machine"] is False
+    assert figures["captioner_address"] == server.url and figures["cost"] > 0 and figures["requests"] == len(server.seen)
+    assert len(again) == 3 and sum("the number 16 is in no fact" in text for text in again) == 2
+    made = {c.video_name: c for c in clip.read_folder(work.out)}
+    assert made["unlabelled.mp4"].detailed_caption.startswith(DETAILED) and made["unlabelled.mp4"].extra["caption_model"] == "tiny-vl"
+    assert "about 4 requests" in capsys.readouterr().out
+
+
+def test_a_clip_the_server_refuses_is_put_aside_and_the_others_stay(work):
+    with serving() as server:
+        bad, good = fail(400, body={"error": "bad picture"}), different()
+        server.otherwise = lambda s, body: (bad if s.pictures(body) and "My patient" in json.dumps(body) else good)(s, body)
+        remote(work, server)
+        figures = stage.build(work)
+    lost = {row["file"]: row for row in csv.DictReader((work.out / "quarantine.csv").open())}
+    assert lost["bare.mp4"]["reason"] == "captioner" and "bad picture" in lost["bare.mp4"]["message"]
+    assert not list((work.out / "videos").rglob("bare.mp4")) and figures["clips"] >= 5 and clip.validate_folder(work.out) == []
+    table = {row["file"]: row["verdict"] for row in csv.DictReader((work.out / "checks.csv").open())}
+    assert table["bare.mp4"] == "quarantine"
+
+
+def test_what_was_paid_survives_a_changed_setting(tmp_path):
+    """A stage folder is emptied when a setting changes; the replies lie beside it."""
+    ours = tmp_path / "runs" / "one"
+    made = [make(ours / "sources", f"c{n}", title=f"T{n}") for n in range(4)]
+    clip.write_folder(ours / "sources", made)
+    (ours / "sources" / "manifest.json").write_text(json.dumps({"fingerprint": "x", "figures": {}}))
+    owner = runs.Run(ours, profile())
+    with serving() as server:
+        costly = {"price_in": 100.0, "price_out": 100.0}
+        server.otherwise = different()
+        for cap, done in ((1.0, False), (90.0, True)):
+            remote(owner, server, max_cost=cap, **costly)
+            settings = owner.profile.settings("caption")
+            if not done:
+                with pytest.raises(KitError, match="max_cost"):
+                    owner.make("caption", stage.build, ("sources",), settings)
+                asked = len(server.seen)
+                assert 2 <= asked < 8
+        owner.make("caption", stage.build, ("sources",), settings)
+        assert len(server.seen) == 8, "nothing was asked twice"
+    kept = json.loads((ours / "caption" / "manifest.json").read_text())
+    assert kept["figures"]["clips"] == 4 and kept["figures"]["cost"] == pytest.approx(8 * 0.11)
+
+
+def test_no_key_in_what_is_written(work, monkeypatch):
+    monkeypatch.setenv("MEDGEN_CAPTION_KEY", "sk-a-key-of-this-test")
+    with serving() as server:
+        remote(work, server)
+        stage.build(work)
+        assert server.seen[0][0]["Authorization"].endswith("sk-a-key-of-this-test")
+    for path in work.out.rglob("*"):
+        assert path.is_dir() or b"sk-a-key" not in path.read_bytes(), path
+
+
+def test_two_hints_stay_beside_the_caption_and_a_star_does_not(work, monkeypatch):
+    from medgen_kit.caption import backends
+
+    class Wordy(backends.Template):
+        name = "wordy"
+
+        def detailed(self, facts, frames=None, seed=0):
+            return super().detailed(facts, frames, seed) + " The camera pans left. The video then cuts to the table."
+
+    monkeypatch.setitem(backends.BACKENDS, "wordy", Wordy)
+    work.profile.sections["caption"] = Section(backend="wordy")
+    figures = stage.build(work)
+    found = {c.video_name: c.extra for c in clip.read_folder(work.out)}
+    assert found["unlabelled.mp4"]["caption_flags"] == ["camera", "cut"] and found["unlabelled.mp4"]["caption"] == "written"
+    assert "caption_flags" not in found["good_0.mp4"] and figures["flagged"] == 3 and figures["captions_written_again"] == 1
+    table = {row["file"]: row["verdict"] for row in csv.DictReader((work.out / "checks.csv").open())}
+    assert table["unlabelled.mp4"] == "flagged" and table["wrong.mp4"] == "rewritten"
+
+
+def test_subtitles_beside_an_upload_reach_the_captioner_cut_to_the_clips_time(work, tmp_path):
+    raw = tmp_path / "uploads"
+    raw.mkdir()
+    (raw / "long.en.srt").write_text("1\n00:00:10,000 --> 00:00:14,000\nhere is the valve\n\n2\n00:01:00,000 --> 00:01:02,000\nfar away\n"
+                                     "\n3\nbroken --> time\nx\n")
+    folder = work.inputs["curate"]
+    clip.write_folder(folder, [make(folder, "unlabelled", upload="long.mp4", start_s=9.0, end_s=15.0)])
+    work.profile.sections["curate"] = Section(folder=str(raw))
+    with serving() as server:
+        server.otherwise = different()
+        remote(work, server)
+        stage.build(work)
+        asked = [server.text(n) for n, (_, body) in enumerate(server.seen) if server.pictures(body)]
+    assert any('spoken words (may be wrong; the frames decide): "here is the valve"' in text for text in asked)
+    assert not any("far away" in text for text in asked)
+    made = {c.video_name: c.extra for c in clip.read_folder(work.out)}
+    assert made["unlabelled.mp4"]["transcript"] == "here is the valve" and "transcript" not in made["good_0.mp4"]
+
+
+def test_three_samples_are_compared(work):
+    with serving() as server:
+        server.otherwise = different(lambda body: " A cat sleeps on the keyboard of a piano." if body["seed"] == 0 else "")
+        remote(work, server, samples=3, temperature=0.7)
+        stage.build(work)
+        seeds = {body["seed"] for _, body in server.seen if server.pictures(body)}
+    assert {0, 1000, 2000} <= seeds
+    assert "alone" in {c.video_name: c.extra for c in clip.read_folder(work.out)}["unlabelled.mp4"]["caption_flags"]
+    for options, words in (({"samples": 3, "temperature": 0}, "temperature above 0"), ({"samples": 0}, "caption.samples is 0")):
+        remote(work, server, **options)
+        with pytest.raises(KitError, match=words):
+            stage.build(work)

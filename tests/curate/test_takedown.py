@@ -168,7 +168,9 @@ def test_clips_of_others_with_the_same_name_or_a_longer_one_stay(tmp_path):
             {"file_name": "two/a.mp4", "video_name": "a.mp4", "source_id": "second"},
             {"file_name": "one/a.b.mp4", "video_name": "a.b.mp4", "source_id": "second"}]
     pq.write_table(pa.Table.from_pylist(rows), out / "metadata.parquet")
+    write_csv(out / "checks.csv", [{key: row[key] for key in ("video_name", "source_id")} for row in rows])
     takedown.takedown(out, "first")
+    assert (out / "checks.csv").read_text().splitlines() == ["video_name,source_id", "a.mp4,second", "a.b.mp4,second"]
     assert {name for name in tree(out) if name.startswith(("one", "two"))} == {"two/a.mp4", "one/a.b.mp4", "one/a.b.vtt"}
     assert pq.read_table(out / "metadata.parquet")["source_id"].to_pylist() == ["second", "second"]
 
