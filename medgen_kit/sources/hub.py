@@ -207,7 +207,7 @@ def _number(value):
     """A number, or the first number in a text ("8.99 s"); None when there is none."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    found = re.search(r"-?\d+(\.\d+)?", value) if isinstance(value, str) else None
+    found = re.search(r"-?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", value) if isinstance(value, str) else None
     return float(found[0]) if found else None
 
 
