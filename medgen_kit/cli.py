@@ -11,7 +11,7 @@ typed = typer.Typer(help="Teach and reproduce medical text-to-video generation. 
                     no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 PROFILE = typer.Option("", help="Sizes: smoke, cpu, colab-t4, colab-l4, a100, cluster. Empty: MEDGEN_PROFILE, else cpu.")
 RUN = typer.Option("", "--run", help="Name of the run folder. Empty: the profile's name.")
-SEED = typer.Option(0, help="Any whole number.")
+SEED = typer.Option(0, help="A whole number, 0 to 2**32 - 1.")
 
 
 def _run(profile, name, seed=0):
