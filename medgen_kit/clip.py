@@ -167,7 +167,9 @@ def table_of(folder):
     for name in TABLES:
         if (Path(folder) / name).is_file():
             return Path(folder) / name
-    raise KitError(f"{folder} holds no {', '.join(TABLES)}, so it is not a set of clips. Run the stage that makes it first.")
+    wrong = f"holds no {', '.join(TABLES)}" if Path(folder).is_dir() else "is a file" if Path(folder).exists() else "is not there"
+    raise KitError(f"{folder} {wrong}, so it is not a set of clips: a folder with {TABLES[0]} beside its videos. Run the stage that makes "
+                   "it first, for example: medgen-kit need sources.")
 
 
 def rows_of(table):
