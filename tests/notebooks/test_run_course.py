@@ -55,7 +55,7 @@ def test_fails_plainly_then_goes_on(tmp_path, runs):
     said.clear()
     index = run_course("smoke", "mine", folder=folder, say=said.append)
     assert (folder / "count.txt").read_text() == "x", "a finished notebook is not run again"
-    assert "done before" in said[0] and said[-1] == f"Report: {index}"
+    assert said[0] == "Profile smoke, run mine, seed 0." and "done before" in said[1] and said[-1] == f"Report: {index}"
     report = json.loads((runs / "mine" / "report.json").read_text())["course"]
     assert set(report["notebooks"]) == {"00_first", "01_second"}
     assert report["seconds"] == pytest.approx(sum(report["notebooks"].values()), abs=0.2)
@@ -78,7 +78,7 @@ def test_fails_plainly_then_goes_on(tmp_path, runs):
     write(folder / "00_first.ipynb", DRAW + "\nprint(1)", title="First")
     said.clear()
     run_course("smoke", "mine", folder=folder, say=said.append)
-    assert sum("done before" in line for line in said) == 1 and "00_first" in said[0] and "done before" not in said[0]
+    assert sum("done before" in line for line in said) == 1 and "00_first" in said[1] and "done before" not in said[1]
 
 
 def test_wrong_arguments(tmp_path, runs):
@@ -88,6 +88,24 @@ def test_wrong_arguments(tmp_path, runs):
         run_course("smoke", "../away", folder=tmp_path)
     with pytest.raises(KitError, match="no notebooks"):
         run_course("smoke", "mine", folder=tmp_path)
+
+
+def test_an_empty_profile_means_cpu_and_says_so(tmp_path, runs, monkeypatch):
+    write(tmp_path / "00_a.ipynb", "print(profile, seed)")
+    monkeypatch.delenv("MEDGEN_PROFILE")
+    said = []
+    run_course("", folder=tmp_path, seed=5, say=said.append)
+    assert said[0] == "Profile cpu (none was given), run cpu, seed 5." and (runs / "cpu" / "report.json").is_file()
+    assert "cpu 5" in (runs / "cpu" / "html" / "00_a.html").read_text()
+
+
+def test_make_hands_over_profile_name_and_seed():
+    def said(*given):
+        done = subprocess.run(["make", "-n", "course", *given], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"SEED": ""})
+        return done.stdout.splitlines()[-1]
+
+    assert said("SEED=5", "PROFILE=smoke").endswith('--profile "smoke" --name "smoke" --seed "5"')
+    assert said("PROFILE=").endswith('--profile "" --name "" --seed "0"')
 
 
 def test_two_courses_on_one_run(tmp_path, runs):
@@ -155,3 +173,6 @@ def test_make_test_tells_every_verdict(monkeypatch, capfd):
     assert "FAILED  first" in said and "passed  second" in said and "target on 2 quiet cores: 12 min; met" in said and "smoke" in said
     monkeypatch.setattr(run_tests, "steps", lambda: [("second", good)])
     assert run_tests.main() == 0
+    with pytest.raises(SystemExit) as left:
+        run_tests.main(["--help"])
+    assert left.value.code == 0 and "== " not in (said := capfd.readouterr().out.split("target")[-1]) and "ruff" in said
