@@ -60,7 +60,7 @@ def test_all_stages_run_offline(tmp_path, monkeypatch):
     assert 0 <= tiny["motion"] <= 1 and {"real", "guess", "prompts", "unseen", "train_seconds"} <= set(tiny)
     assert not list(run.root.glob(".*.partial"))
     assert pipeline.missing(run, "evaluate") == []
-    asked = CliRunner().invoke(cli.typed, ["sample", "Zzz qqq, an endoscope advancing", "--profile", "smoke",
+    asked = CliRunner().invoke(cli.typed, ["sample", "Zzz qqq, an endoscope in the colon", "--profile", "smoke",
                                            "--out", str(tmp_path / "a.mp4")])
     assert asked.exit_code == 0 and (tmp_path / "a.mp4").is_file() and "made first" not in asked.output
     assert "words the model has never seen: zzz, qqq\n" in asked.output

@@ -1,19 +1,23 @@
 """The course runner: progress, a failing cell named, going on from there, pages, Ctrl-C."""
 
+import asyncio
+import gc
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from jupyter_core.utils import ensure_async, ensure_event_loop
 from tiny import write
 
 from course.tools import pages, run_course as tool
-from course.tools.execute import Listener, NotebookFailed
+from course.tools.execute import Listener, NotebookFailed, execute
 from medgen_kit.errors import KitError
 
 Line, run_course = tool.Line, tool.run_course
@@ -139,6 +143,30 @@ def test_ctrl_c_is_clean(tmp_path, runs):
         time.sleep(0.1)
     else:
         raise AssertionError("the kernel still runs")
+
+
+def test_ctrl_c_leaves_no_task_in_the_event_loop(tmp_path, monkeypatch, caplog):
+    """The kernel is taken away so slowly that the client, still waiting for its cell, would find it dead and say so when all is over."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    plain, mark = AsyncKernelManager.cleanup_resources, tmp_path / "running.txt"
+
+    async def slow(self, *given, **named):
+        await asyncio.sleep(1.5)
+        await ensure_async(plain(self, *given, **named))
+
+    def press():
+        while not mark.exists():
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+    monkeypatch.setattr(AsyncKernelManager, "cleanup_resources", slow)
+    write(tmp_path / "00_a.ipynb", f"import time\nopen({str(mark)!r}, 'w')\ntime.sleep(60)")
+    threading.Thread(target=press, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        execute(tmp_path / "00_a.ipynb", tmp_path / "out.ipynb")
+    assert not asyncio.all_tasks(ensure_event_loop())
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_progress_words():
