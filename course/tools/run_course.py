@@ -112,7 +112,7 @@ class Course:
         times = {n.stem: self.done[n.stem]["seconds"] for n in self.notebooks}
         total = round(sum(times.values()), 1)
         self.run.report("course", seconds=total, notebooks=times)
-        index = pages.write(self.run, [self.target(n) for n in self.notebooks], times)
+        index = pages.write(self.run, [self.target(n) for n in self.notebooks], times, self.notebooks[0].parent)
         verdict = ""
         if self.run.profile.name == "cpu":
             verdict = f" (target on 2 quiet cores: {TARGET_MINUTES} min; {'met' if total <= 60 * TARGET_MINUTES else 'NOT met'})"

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from jupyter_core.utils import ensure_async, ensure_event_loop
@@ -18,7 +19,9 @@ from tiny import write
 
 from course.tools import pages, run_course as tool
 from course.tools.execute import Listener, NotebookFailed, execute
+from medgen_kit import profiles
 from medgen_kit.errors import KitError
+from medgen_kit.run import Run
 
 Line, run_course = tool.Line, tool.run_course
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,6 +184,28 @@ def test_progress_words():
     line.end("finished")
     assert lines[0].endswith("about 1 min 30 s left") and lines[-1] == "[ 1/2] 00 finished"
     assert [line.split("  ")[-1] for line in lines[1:-1]] == ["making 'align'"] and line.text == "align: step 2 of 2"
+
+
+def test_links_lead_from_the_pages_to_pages_and_files(tmp_path, runs):
+    run, origin = Run.open(profiles.load("smoke"), "mine"), tmp_path / "my lessons"
+    (origin / "more").mkdir(parents=True)
+    text = ("See [two](01_b.ipynb#part), [none](07_c.ipynb), [file](more/../more/note.md), [web](https://a.b/c.ipynb), "
+            "[here](#part), ![a picture](more/p.png), `[code](01_b.ipynb)`")
+    (origin / "more" / "note.md").write_text("x")
+    notebooks = [write(origin / f"{name}.ipynb", "1", title=text) for name in ("00_a", "01_b")]
+    run.report("tiny", motion_unseen=0.5, per_factor={"echo.view": -0.0001, "good": True})
+    index = pages.write(run, notebooks, {"00_a": 1, "01_b": 2}, origin)
+    page = (index.parent / "00_a.html").read_text()
+    body = page[page.index("<body"):]
+    hrefs = [unquote(one) for one in re.findall(r'<a [^>]*?href="([^"]+)"', body)]
+    assert hrefs[0] == "index.html" and "01_b.html#part" in hrefs and "https://a.b/c.ipynb" in hrefs and "#part" in hrefs
+    assert "[code](01_b.ipynb)" in body, "code is left alone"
+    note = next(one for one in hrefs if one.endswith("note.md"))
+    assert (index.parent / note).resolve() == origin / "more" / "note.md"
+    assert (index.parent / next(one for one in hrefs if "07_c" in one)).resolve() == origin / "07_c.ipynb"
+    text = index.read_text()
+    assert "Each table holds what one stage or lesson measured" in text and "<td>motion unseen</td>" in text
+    assert '<td>per factor echo view</td><td class="n">0</td>' in text and "-0" not in text[text.index("<h2>Figures"):]
 
 
 def test_formulas_and_plotly_need_no_network(tmp_path):
