@@ -130,7 +130,7 @@ def write_text(path, text):
     except OSError as error:
         with contextlib.suppress(OSError):             # where the folder is a file, there is nothing to take away
             part.unlink()
-        raise DiskError(f"{path} could not be written ({error.strerror}). {disk_advice(error)}") from error
+        raise DiskError(f"{path} could not be written ({error.strerror or error}). {disk_advice(error)}") from error
 
 
 def write_csv(path, rows, columns=None):

@@ -127,6 +127,14 @@ def test_a_full_disk_is_said_in_a_sentence_and_keeps_the_work(run):
     assert (run.root / ".s.partial" / "kept.txt").is_file() and not run.folder("s").exists()
 
 
+def test_a_stage_that_may_not_write_is_not_told_to_free_disk_space(run):
+    def refused(work):
+        raise PermissionError(13, "Permission denied", str(work.out / "x.txt"))
+    with pytest.raises(KitError, match="stopped: Permission denied .*x.txt.*kept in.*in which you may write") as caught:
+        run.make("s", refused)
+    assert "disk space" not in str(caught.value)
+
+
 @pytest.mark.parametrize("library", ["safetensors", "torch"])
 def test_a_full_disk_is_known_in_the_words_of_other_libraries(run, library):
     """No file may pass a megabyte: what safetensors and torch say then must end as a plain sentence, and other errors must not."""

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from .. import video
 from ..clip import inside
-from ..errors import DiskError, KitError, VideoError, is_disk_full
+from ..errors import DiskError, KitError, VideoError, disk_advice, is_disk_full
 
 TABLES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
@@ -84,7 +84,8 @@ class Repository:
             raise VideoError(place[-1], error.reason, f"the file in {self} is not a usable video. Leave it out.") from error
         except OSError as error:
             if not is_disk_full(error):
-                raise KitError(f"{place[-1]} could not be copied from {self} to {folder} ({error.strerror or error}).") from error
+                raise KitError(f"{place[-1]} could not be copied from {self} to {folder} ({error.strerror or error}). "
+                               f"{disk_advice(error)}") from error
             raise DiskError(f"{target} could not be written: the disk is full. Free some space or choose another folder, then run the "
                             "same cell again; what was fetched before stays.") from error
         except (zipfile.BadZipFile, EOFError) as error:
