@@ -2,6 +2,7 @@
 PYTHON  ?= python3
 PROFILE ?= cpu
 NAME    ?= $(PROFILE)
+SEED    ?= 0
 ONLY    ?=
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -13,6 +14,7 @@ help:
 	@echo "make course                 run all notebooks on the profile cpu, into runs/cpu, and write an HTML report"
 	@echo "make course PROFILE=smoke   the same in a few minutes, with poor pictures"
 	@echo "make course NAME=monday     into runs/monday"
+	@echo "make course SEED=5          with another seed (into the same run folder, unless NAME is given too)"
 	@echo "make test                   ruff, unit tests, notebook contract, nbval on every notebook"
 	@echo "make lint                   ruff alone"
 	@echo "make refresh ONLY='00 07'   run notebooks again on profile cpu and store their outputs"
@@ -30,7 +32,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 course: $(READY)
-	@$(BIN)/python course/tools/run_course.py --profile "$(PROFILE)" --name "$(NAME)"
+	@$(BIN)/python course/tools/run_course.py --profile "$(PROFILE)" --name "$(NAME)" --seed "$(or $(SEED),0)"
 
 test: $(READY)
 	@$(BIN)/python course/tools/run_tests.py

@@ -6,12 +6,15 @@ import sys
 import typer
 
 from .errors import KitError
+from .pipeline import FLOW
 
 typed = typer.Typer(help="Teach and reproduce medical text-to-video generation. Synthetic output, never for clinical use.",
                     no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 PROFILE = typer.Option("", help="Sizes: smoke, cpu, colab-t4, colab-l4, a100, cluster. Empty: MEDGEN_PROFILE, else cpu.")
 RUN = typer.Option("", "--run", help="Name of the run folder. Empty: the profile's name.")
-SEED = typer.Option(0, help="Any whole number.")
+SEED = typer.Option(0, min=0, max=2**32 - 1, help="A whole number.")
+STAGE = typer.Argument(help="In the order of the flow: " + ", ".join(
+    f"{name} (reads {' and '.join(stage.needs)})" if stage.needs else name for name, stage in FLOW.items()) + ".")
 
 
 def _run(profile, name, seed=0):
@@ -51,7 +54,7 @@ def profiles():
 
 
 @typed.command()
-def need(stage: str, profile: str = PROFILE, name: str = RUN, seed: int = SEED):
+def need(stage: str = STAGE, profile: str = PROFILE, name: str = RUN, seed: int = SEED):
     """Make one stage of a run, and what it needs (medgen_kit.need).
 
     Example: medgen-kit need align --profile smoke
@@ -76,15 +79,21 @@ def report(profile: str = PROFILE, name: str = RUN):
 @typed.command()
 def sample(prompt: str, out: str = typer.Option("sample.mp4", help="MP4 file to write, marked SYNTHETIC."), profile: str = PROFILE,
            name: str = RUN, seed: int = SEED):
-    """Generate one clip (generate.generate_clips).
+    """Generate one clip (generate.generate_clips). A run without a finished model makes it first, which takes minutes.
 
     Example: medgen-kit sample "an endoscope advancing in the colon" --out colon.mp4
     """
     from . import generate, video
-    from .pipeline import need as make
+    from .pipeline import missing, need as make
 
     run = _run(profile, name)
+    if lacking := missing(run, "generate"):
+        hurry = "" if run.profile.name == "smoke" else " With --profile smoke it takes a few, and the pictures are poor."
+        typer.echo(f"Run '{run.root.name}' has no finished model yet, so these stages are made first: {', '.join(lacking)}. "
+                   f"That takes minutes, and the next time it is there.{hurry}")
     pipe = generate.open_generator(run.profile, make(run, "generate") / "pipeline")
+    if isinstance(pipe, generate.MedGenTinyPipeline) and (unknown := generate.unknown_words(pipe.tokenizer, prompt)):
+        typer.echo(f"words the model has never seen: {', '.join(unknown)}")
     clip = generate.generate_clips(pipe, [prompt], run.profile.sample, seed)[0]
     typer.echo(video.write(out, video.mark_synthetic(clip), run.profile.data.fps, synthetic=True, title=prompt))
 

@@ -4,6 +4,7 @@ On disk a set of clips is a Hugging Face VideoFolder: `metadata.jsonl` beside MP
 `datasets.load_dataset("videofolder", data_dir=folder)` reads it without any code of ours.
 """
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -12,7 +13,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from .errors import DiskError, KitError
+from .errors import DiskError, KitError, disk_advice
 from . import video
 
 CATEGORIES = ("clinical practice", "medical teaching", "medical popular science", "medical animation", "medical imaging")
@@ -127,9 +128,9 @@ def write_text(path, text):
         part.write_text(text, encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DiskError(f"{path} could not be written ({error.strerror}). Free some disk space or choose another folder, "
-                       "then run the same cell again.") from error
+        with contextlib.suppress(OSError):             # where the folder is a file, there is nothing to take away
+            part.unlink()
+        raise DiskError(f"{path} could not be written ({error.strerror or error}). {disk_advice(error)}") from error
 
 
 def write_csv(path, rows, columns=None):
@@ -166,7 +167,9 @@ def table_of(folder):
     for name in TABLES:
         if (Path(folder) / name).is_file():
             return Path(folder) / name
-    raise KitError(f"{folder} holds no {', '.join(TABLES)}, so it is not a set of clips. Run the stage that makes it first.")
+    wrong = f"holds no {', '.join(TABLES)}" if Path(folder).is_dir() else "is a file" if Path(folder).exists() else "is not there"
+    raise KitError(f"{folder} {wrong}, so it is not a set of clips: a folder with {TABLES[0]} beside its videos. Run the stage that makes "
+                   "it first, for example: medgen-kit need sources.")
 
 
 def rows_of(table):

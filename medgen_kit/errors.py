@@ -23,6 +23,22 @@ def is_disk_full(error):
     return full or re.search(said, str(error)) is not None
 
 
+def disk_advice(error):
+    """One sentence: what to do about a file that could not be written, by what the system said (`error`, an OSError or a library's)."""
+    number = getattr(error, "errno", None)
+    if is_disk_full(error):
+        return "Free some disk space or choose another folder, then run the same cell or command again."
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Choose a folder in which you may write, or give yourself the right to, then run the same cell or command again."
+    if number == errno.EISDIR:
+        return "A folder has that name: give the name of a file, or choose another one."
+    if number in (errno.ENOTDIR, errno.EEXIST):
+        return "A part of that path is a file and not a folder: choose another path."
+    if number == errno.ENAMETOOLONG:
+        return "Choose a shorter name."
+    return "Look whether that folder is there and its disk works, or choose another one, then run the same cell or command again."
+
+
 class VideoError(KitError):
     """A video file that cannot be used.
 

@@ -49,6 +49,15 @@ FLOW = {
 }
 
 
+def missing(run, stage):
+    """Names of the stages that `need(run, stage)` would make, in that order; [] when the stage stands."""
+    step, names = FLOW[stage], []
+    for before in step.needs:
+        names += [name for name in missing(run, before) if name not in names]
+    stands = not names and run.is_done(stage, step.function(), step.needs, step.settings(run.profile))
+    return names if stands else [*names, stage]
+
+
 def need(run, stage, watch=None):
     """Folder of a finished stage. What is missing before it is made first, smallest first, and said so.
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from . import __version__
 from .clip import write_text
-from .errors import KitError, is_disk_full
+from .errors import KitError, disk_advice, is_disk_full
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -202,7 +202,7 @@ def plain_disk_errors(stage, partial):
             raise
         said = getattr(error, "strerror", None) or ("the disk is full" if is_disk_full(error) else error)
         raise KitError(f"stage '{stage}' stopped: {said} ({getattr(error, 'filename', None) or partial}). What was done is "
-                       f"kept in {partial}; put it right (a full disk?) and run the same cell again.") from error
+                       f"kept in {partial}. {disk_advice(error)}") from error
 
 
 def swap(partial, final):

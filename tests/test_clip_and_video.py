@@ -7,6 +7,7 @@ import pytest
 
 from medgen_kit import Clip, KitError, VideoError, read_folder, video, write_folder
 from medgen_kit.clip import validate_folder, write_csv, write_text
+from medgen_kit.errors import DiskError, disk_advice
 
 
 @pytest.fixture
@@ -168,6 +169,25 @@ def test_full_disk_leaves_nothing_half_written(tmp_path, frames, monkeypatch):
     with pytest.raises(KitError, match="No space left"):
         write_text(tmp_path / "t.txt", "x")
     assert path.read_bytes() == before and sorted(p.name for p in tmp_path.iterdir()) == ["v.mp4"]
+
+
+def test_the_advice_fits_what_the_system_said(tmp_path, monkeypatch):
+    (tmp_path / "folder.txt").mkdir()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DiskError, match="folder.txt could not be written.*give the name of a file") as caught:
+        write_text(tmp_path / "folder.txt", "x")
+    assert "disk space" not in str(caught.value)
+    for place in ("file/a.txt", "file/deeper/a.txt"):
+        with pytest.raises(DiskError, match="is a file and not a folder"):
+            write_text(tmp_path / place, "x")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(DiskError, match="Permission denied.*in which you may write") as caught:
+        write_text(tmp_path / "t.txt", "x")
+    assert "disk space" not in str(caught.value) and sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.txt"]
+    assert "disk space" in disk_advice(OSError(28, "No space left on device"))
 
 
 def test_sample_indices_are_interval_centres():

@@ -59,6 +59,11 @@ def test_all_stages_run_offline(tmp_path, monkeypatch):
     tiny = run.figures("tiny")
     assert 0 <= tiny["motion"] <= 1 and {"real", "guess", "prompts", "unseen", "train_seconds"} <= set(tiny)
     assert not list(run.root.glob(".*.partial"))
+    assert pipeline.missing(run, "evaluate") == []
+    asked = CliRunner().invoke(cli.typed, ["sample", "Zzz qqq, an endoscope in the colon", "--profile", "smoke",
+                                           "--out", str(tmp_path / "a.mp4")])
+    assert asked.exit_code == 0 and (tmp_path / "a.mp4").is_file() and "made first" not in asked.output
+    assert "words the model has never seen: zzz, qqq\n" in asked.output
 
 
 def test_command_line():
@@ -69,6 +74,31 @@ def test_command_line():
         assert shown.exit_code == 0 and f"medgen-kit {name}" in " ".join(shown.output.split())
     assert "denied: " in runner.invoke(cli.typed, ["tags", "no pericardial effusion"]).output
     assert "cpu" in runner.invoke(cli.typed, ["profiles"]).output
+
+
+def test_a_command_that_makes_stages_names_them_before(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path))
+    made = []
+
+    def stop(run, stage):
+        made.append(stage)
+        raise kit.KitError("enough")
+    monkeypatch.setattr(pipeline, "need", stop)
+    asked = CliRunner().invoke(cli.typed, ["sample", "a heart", "--profile", "cpu"])
+    assert "made first: sources, raw, curate, caption, align, generate. That takes minutes" in asked.output
+    assert "--profile smoke" in asked.output and made == ["generate"]
+    assert pipeline.missing(kit.Run.open(kit.profile("cpu")), "ablate")[-3:] == ["align", "generate", "ablate"]
+    shown = " ".join(CliRunner().invoke(cli.typed, ["need", "--help"]).output.split())
+    assert "sources, raw, curate (reads raw), caption (reads sources and curate)" in shown and all(name in shown for name in pipeline.FLOW)
+    assert CliRunner().invoke(cli.typed, ["need", "align", "--seed", "-1"]).exit_code == 2
+
+
+@pytest.mark.parametrize("place, said", [("file.md", "file.md is a file"), ("nowhere", "nowhere is not there"),
+                                         (".", "holds no metadata.jsonl")])
+def test_check_says_what_a_wrong_folder_is_and_what_makes_one(tmp_path, place, said):
+    (tmp_path / "file.md").write_text("x")
+    asked = CliRunner().invoke(cli.typed, ["check", str(tmp_path / place)])
+    assert isinstance(asked.exception, kit.KitError) and said in str(asked.exception) and "medgen-kit need sources" in str(asked.exception)
 
 
 def test_a_report_of_a_run_that_is_not_there_makes_none(tmp_path, monkeypatch):

@@ -127,6 +127,14 @@ def test_a_full_disk_is_said_in_a_sentence_and_keeps_the_work(run):
     assert (run.root / ".s.partial" / "kept.txt").is_file() and not run.folder("s").exists()
 
 
+def test_a_stage_that_may_not_write_is_not_told_to_free_disk_space(run):
+    def refused(work):
+        raise PermissionError(13, "Permission denied", str(work.out / "x.txt"))
+    with pytest.raises(KitError, match="stopped: Permission denied .*x.txt.*kept in.*in which you may write") as caught:
+        run.make("s", refused)
+    assert "disk space" not in str(caught.value)
+
+
 @pytest.mark.parametrize("library", ["safetensors", "torch"])
 def test_a_full_disk_is_known_in_the_words_of_other_libraries(run, library):
     """No file may pass a megabyte: what safetensors and torch say then must end as a plain sentence, and other errors must not."""
@@ -174,7 +182,7 @@ def test_the_fingerprint_covers_base_files_data_files_and_the_users_folder(tmp_p
     assert pipeline.FLOW["curate"].settings(profile)["files"] != before
 
 
-def test_a_section_can_be_copied_and_names_what_it_lacks():
+def test_a_section_and_a_profile_can_be_copied_and_name_what_they_lack():
     import copy
     import pickle
 
@@ -184,6 +192,11 @@ def test_a_section_can_be_copied_and_names_what_it_lacks():
     assert not hasattr(section, "steps")
     with pytest.raises(KitError, match="no setting 'steps' here; it has: .*num_inference_steps"):
         getattr(section, "steps")  # noqa: B009
+    profile = profiles.load("smoke", seed=3)
+    for again in (copy.deepcopy(profile), pickle.loads(pickle.dumps(profile))):
+        assert again.settings("sample") == profile.settings("sample") and again.seed == 3 and not hasattr(again, "generat")
+    with pytest.raises(KitError, match="no section 'generat'; did you mean 'generate'"):
+        getattr(profile, "generat")  # noqa: B009
 
 
 def test_missing_inputs_and_bad_names_are_refused(run):
@@ -211,8 +224,33 @@ def test_profiles_share_every_setting_and_resolve_in_order(monkeypatch):
     assert profiles.load("cpu", generate={"minutes": 1}).generate.minutes == 1
     with pytest.raises(KitError, match="did you mean 'smoke'"):
         profiles.load("smokey")
-    with pytest.raises(KitError, match="generate.minuts"):
-        profiles.load("cpu", generate={"minuts": 1})
+
+
+@pytest.mark.parametrize("given, said", [
+    ({"seed": -1}, "seed is -1, but it must be a whole number, 0 to 4294967295"), ({"seed": 5_000_000_000}, "seed is 5000000000"),
+    ({"seed": "x"}, "seed is 'x'"), ({"seed": 1.5}, "seed is 1.5"), ({"seed": True}, "seed is True"),
+    ({"generat": {"size": 32}}, "no section 'generat'; did you mean 'generate'"), ({"about": {}}, "no section 'about'"),
+    ({"generate": {"minuts": 1}}, "no setting generate.minuts; did you mean 'minutes'.*has: size"),
+    ({"generate": {"knowlege": 0}}, "did you mean 'knowledge'.*guidance_scale"),
+    ({"generate": 5}, "generate=5: the sizes of a section are given by name"),
+    ({"generate": {"knowledge": "much"}}, "generate.knowledge is 'much', but it must be a number"),
+    ({"generate": {"minutes": float("nan")}}, "generate.minutes is nan"), ({"generate": {"text": 3}}, "must be a text like 'contrastive'"),
+    ({"taste": {"steps": "much"}}, "taste.steps is 'much', but it must be a whole number"), ({"taste": {"steps": 2.5}}, "a whole number"),
+    ({"taste": {"steps": -1}}, "taste.steps is -1, but it must not be negative"), ({"taste": {"steps": None}}, "taste.steps is None"),
+    ({"sample": {"offload": 1}}, "sample.offload is 1, but it must be true or false")])
+def test_seeds_and_sizes_that_cannot_be_are_refused_at_once(given, said):
+    with pytest.raises(KitError, match=said):
+        profiles.load("cpu", **given)
+
+
+def test_sizes_of_the_right_kind_are_taken(tmp_path):
+    import numpy as np
+
+    made = profiles.load("cpu", seed=np.int64(2**32 - 1), generate={"minutes": 0.5, "knowledge": 0, "lr": np.float32(0.25)},
+                         curate={"folder": tmp_path}, data={"clips": np.int64(7)}, sample={"offload": True})
+    assert (made.seed, made.generate.minutes, made.generate.knowledge, made.generate.lr) == (2**32 - 1, 0.5, 0, 0.25)
+    assert made.curate.folder == str(tmp_path) and type(made.data.clips) is int and made.sample.offload is True
+    assert made.generate.size == profiles.load("cpu").generate.size
 
 
 def test_a_profile_that_the_machine_cannot_serve_is_refused_with_what_is_missing():

@@ -33,13 +33,19 @@ NEEDED = {                       # section of report.json: (what the cards quote
     "augment": (("table", "seeds", "real_clips", "extra_clips", "test_clips"), "notebook 08")}
 
 
-def write_cards(run_folder, out=CARDS):
+def write_cards(run_folder, out=CARDS, force=False):
     """Write the three cards and their pictures into `out`; returns the paths of the cards.
 
     run_folder: a run in which the whole course has finished (its report.json, and the clips of stage `sources`).
+    force: let a run of another profile than cpu replace the committed cards.
     Raises KitError that names the notebook to run for a figure that is not there, or what is wrong with a card.
     """
-    return write(gather(run_folder), out)
+    figures = gather(run_folder)
+    profile = figures["run"]["profile"]
+    if profile != "cpu" and Path(out).resolve() == CARDS and not force:
+        raise KitError(f"{run_folder} was made on profile '{profile}', but the cards in data_cards/ quote a run on profile cpu. "
+                       "Give --out another folder, or --force to replace them.")
+    return write(figures, out)
 
 
 def write(figures, out=CARDS):
@@ -231,9 +237,10 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog="example: python course/tools/cards.py --run cpu")
     parser.add_argument("--run", default="cpu", help="name of a finished run under runs/ (default: cpu)")
     parser.add_argument("--out", default=CARDS, type=Path, help="folder of the cards (default: data_cards)")
+    parser.add_argument("--force", action="store_true", help="replace the cards in data_cards/ even from a run of another profile than cpu")
     given = parser.parse_args(arguments)
     try:
-        for path in write_cards(runs_root() / given.run, given.out):
+        for path in write_cards(runs_root() / given.run, given.out, given.force):
             print(f"wrote {path}")
     except KitError as error:
         sys.exit(str(error))

@@ -1,5 +1,6 @@
 """Runs one notebook with papermill and listens to what its kernel prints; names the cell that failed."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -52,6 +53,7 @@ def execute(source, target, parameters=None, said=lambda line: None):
 
     import papermill
 
+    papermill.engines.papermill_engines.register("course", engine())
     source, target = Path(source), Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -59,12 +61,54 @@ def execute(source, target, parameters=None, said=lambda line: None):
     with own_stderr() as last:
         try:
             papermill.execute_notebook(source, target, parameters=parameters or {}, kernel_name="python3", cwd=source.parent,
-                                       progress_bar=False, stdout_file=Listener(said), execution_timeout=None)
+                                       engine_name="course", progress_bar=False, stdout_file=Listener(said), execution_timeout=None)
         except papermill.exceptions.PapermillExecutionError as error:
             raise NotebookFailed(source.name, place(source, error.source), first_line(error.source), last_words(error)) from error
         except RuntimeError as error:                   # nbclient: the kernel died
             raise NotebookFailed(source.name, 0, "", f"the Python process of the notebook ended ({error}; {last()}). Too little memory is "
                                  "the usual cause: close other programs, then run the same command again.") from error
+
+
+def engine():
+    """papermill's engine, with a client that ends what it waited for when Ctrl-C breaks into a cell.
+
+    Left alone, the task of the broken cell finds the kernel dead while it is shut down, and says so after the last word was said.
+    """
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import NBClientEngine
+    from papermill.log import logger
+
+    class Client(PapermillNotebookClient):
+        def execute_cell(self, *given, **named):
+            try:
+                return super().execute_cell(*given, **named)
+            except KeyboardInterrupt:
+                end_tasks()
+                raise
+
+    class Engine(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man, kernel_name, log_output=False, stdout_file=None, stderr_file=None, start_timeout=60,
+                                     execution_timeout=None, **options):
+            return Client(nb_man, kernel_name=kernel_name, log=logger, log_output=log_output, stdout_file=stdout_file,
+                          stderr_file=stderr_file, startup_timeout=start_timeout, timeout=execution_timeout).execute()
+
+    return Engine
+
+
+def end_tasks(seconds=5):
+    """Cancel the unfinished tasks of this thread's event loop, wait until they have ended (at most so long), and read how they ended."""
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=seconds))
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()
 
 
 def last_words(error):

@@ -51,6 +51,7 @@ def run_course(profile="cpu", name="", seed=0, folder=NOTEBOOKS, say=print):
     except Timeout:
         raise KitError(f"another course is running in runs/{run.root.name}. Wait for it, or choose another --name.") from None
     try:
+        say(f"Profile {run.profile.name}{'' if profile else ' (none was given)'}, run {run.root.name}, seed {seed}.")
         return Course(run, notebooks, say).go()
     finally:
         lock.release()
@@ -111,7 +112,7 @@ class Course:
         times = {n.stem: self.done[n.stem]["seconds"] for n in self.notebooks}
         total = round(sum(times.values()), 1)
         self.run.report("course", seconds=total, notebooks=times)
-        index = pages.write(self.run, [self.target(n) for n in self.notebooks], times)
+        index = pages.write(self.run, [self.target(n) for n in self.notebooks], times, self.notebooks[0].parent)
         verdict = ""
         if self.run.profile.name == "cpu":
             verdict = f" (target on 2 quiet cores: {TARGET_MINUTES} min; {'met' if total <= 60 * TARGET_MINUTES else 'NOT met'})"
@@ -194,9 +195,10 @@ def main(arguments=None):
     """The command line; the exit code is 0, 1 for a failing notebook or a wrong argument, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(description="Run all notebooks of the course in order and write an HTML report.",
                                      epilog="example: python course/tools/run_course.py --profile smoke --name first-look")
-    parser.add_argument("--profile", default="cpu", help="smoke, cpu (default), colab-t4, colab-l4, a100 or cluster")
+    parser.add_argument("--profile", default="cpu", help="smoke, cpu (default), colab-t4, colab-l4, a100 or cluster; "
+                        "empty: MEDGEN_PROFILE, else cpu")
     parser.add_argument("--name", default="", help="folder under runs (default: the profile's name)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="for every notebook, 0 to 2**32 - 1 (default: 0)")
     parser.add_argument("--folder", type=Path, default=NOTEBOOKS, help="folder of the notebooks (default: notebooks)")
     given = parser.parse_args(arguments)
     try:

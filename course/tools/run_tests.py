@@ -1,5 +1,6 @@
 """`make test`: ruff, unit and contract tests, then nbval on every notebook, in a run folder that is thrown away afterwards."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -22,8 +23,11 @@ def steps():
             ("notebooks (nbval)", [*python, "pytest", "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", *notebooks])]
 
 
-def main():
+def main(arguments=()):
     """Run all steps, even after one failed; the exit code is 0 only when each passed."""
+    about = ("Run ruff, the unit and contract tests and nbval on every notebook, on profile smoke, in a run folder that is thrown away "
+             "afterwards. It takes minutes and no arguments.")
+    argparse.ArgumentParser(description=about).parse_args(arguments)
     started, verdicts = time.time(), []
     with tempfile.TemporaryDirectory(prefix="medgen-test-") as runs:
         environment = {**os.environ, **ENVIRONMENT, "MEDGEN_RUNS": runs}
@@ -45,4 +49,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -12,6 +12,13 @@ from ..clip import read_folder, write_text
 from ..errors import KitError, VideoError
 
 
+def finished(folder, name):
+    """`folder / name`, a file of a finished stage `align`; KitError when it is not there."""
+    if not (Path(folder) / name).is_file():
+        raise KitError(f"{folder} holds no {name}. Make the stage 'align' first: kit.need(run, 'align') gives its folder.")
+    return Path(folder) / name
+
+
 def load_frames(clips, frames, size):
     """Decode every clip to uint8 [N, frames, size, size, 3] (frames at interval centres). Unreadable files raise VideoError."""
     def one(clip):
@@ -92,7 +99,7 @@ class ConceptSet:
 
     @classmethod
     def load(cls, path):
-        facts = json.loads(Path(path).read_text(encoding="utf-8"))
+        facts = json.loads(finished(Path(path).parent, Path(path).name).read_text(encoding="utf-8"))
         return cls(facts["names"], np.array(facts["rivals"], np.float32))
 
 
@@ -138,8 +145,10 @@ class ClipData:
 
     @classmethod
     def load(cls, folder):
-        with np.load(Path(folder) / "clips.npz") as arrays:
-            return cls(arrays["frames"], json.loads((Path(folder) / "clips.json").read_text(encoding="utf-8")))
+        """What `save` wrote into the folder of stage `align`; KitError when it is not there."""
+        rows = json.loads(finished(folder, "clips.json").read_text(encoding="utf-8"))
+        with np.load(finished(folder, "clips.npz")) as arrays:
+            return cls(arrays["frames"], rows)
 
     def split(self, name):
         """Numbers of the clips of one split."""

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, VideoMAEConfig, VideoMAEModel
 
+from .data import finished
+
 SPACE = 96
 
 
@@ -84,12 +86,12 @@ class VideoTextModel(nn.Module):
 
     @classmethod
     def load(cls, folder):
-        """(model in eval mode, tokenizer) from a finished align stage."""
+        """(model in eval mode, tokenizer) from a finished align stage; KitError when it is none."""
         from safetensors import safe_open
         from safetensors.torch import load_model
         from transformers import PreTrainedTokenizerFast
 
-        weights = str(Path(folder) / "video_text.safetensors")
+        weights = str(finished(folder, "video_text.safetensors"))
         with safe_open(weights, "pt") as file:
             concepts = file.get_slice("concept_head.bias").get_shape()[0]
         model = cls(VideoMAEModel.from_pretrained(Path(folder) / "video_encoder"),

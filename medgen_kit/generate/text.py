@@ -1,5 +1,7 @@
 """Prompts as the generator reads them: the frozen text tower's word features, with the pooled prompt in front."""
 
+import re
+
 import torch
 
 from ..align.towers import pool_words
@@ -29,3 +31,10 @@ def encode_captions(text_encoder, tokenizer, captions, length, batch=128):
     """Features of many captions in float16 [N, 1 + length, D], made once before training."""
     parts = [encode_prompts(text_encoder, tokenizer, captions[i:i + batch], length).half() for i in range(0, len(captions), batch)]
     return torch.cat(parts)
+
+
+def unknown_words(tokenizer, prompt):
+    """The words of a prompt (lower case, each once) that no training caption held, so that the text tower reads them all alike."""
+    words = dict.fromkeys(re.findall(r"[^\W_]+", prompt.lower()))
+    ids = {word: tokenizer(word, add_special_tokens=False)["input_ids"] for word in words}
+    return [word for word in words if not ids[word] or tokenizer.unk_token_id in ids[word]]

@@ -4,6 +4,8 @@
 """
 
 import difflib
+import math
+import numbers
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ from ..errors import KitError
 
 FOLDER = Path(__file__).parent
 DEFAULT = "cpu"
+SEEDS = 2**32                          # what every generator of random numbers takes: 0 to SEEDS - 1
 
 
 class NoSetting(KitError, AttributeError):
@@ -41,7 +44,8 @@ class Profile:
         try:
             return self.__dict__["sections"][name]
         except KeyError:
-            raise AttributeError(f"profile has no section '{name}'; it has: {', '.join(self.__dict__.get('sections', {}))}") from None
+            sections = self.__dict__.get("sections", {})
+            raise NoSetting(f"a profile has no section '{name}'{near(name, sections)} It has: {', '.join(sections)}.") from None
 
     def settings(self, *names):
         """The named sections as plain data, for a stage's manifest."""
@@ -62,27 +66,64 @@ def read(name):
 
     path = FOLDER / f"{name}.yaml"
     if name not in names():
-        near = difflib.get_close_matches(name, names(), 1)
-        raise KitError(f"there is no profile '{name}'{f'; did you mean {near[0]!r}?' if near else '.'} Profiles: {', '.join(names())}.")
+        raise KitError(f"there is no profile '{name}'{near(name, names())} Profiles: {', '.join(names())}.")
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def load(name="", seed=0, check=True, **overrides):
     """The profile `name`; empty means $MEDGEN_PROFILE, else `cpu`. Refused when this machine cannot serve it.
 
-    overrides: single sizes by section, for example `generate={"minutes": 1}`. check=False skips the machine check.
+    seed: a whole number, 0 to 2**32 - 1. overrides: single sizes by section, for example `generate={"minutes": 1}`.
+    check=False skips the machine check. Raises KitError for an unknown name, another kind of value, or a number below 0.
     """
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < SEEDS:
+        raise KitError(f"seed is {seed!r}, but it must be a whole number, 0 to {SEEDS - 1}.")
     name = name or os.environ.get("MEDGEN_PROFILE") or DEFAULT
     settings = read(name)
     for section, values in overrides.items():
-        unknown = set(values) - set(settings.get(section, {}))
-        if section not in settings or unknown:
-            raise KitError(f"profile '{name}' has no setting {section}.{', '.join(sorted(unknown)) or '*'}.")
-        settings[section] |= values
+        settings[section] = override(name, settings, section, values)
     profile = Profile(name, settings, seed)
     if check:
         refuse_if_too_big(profile)
     return profile
+
+
+def override(name, settings, section, values):
+    """The section of profile `name` with `values` put in; KitError for a section, a setting or a value that it cannot have."""
+    sections = {key: value for key, value in settings.items() if isinstance(value, dict)}
+    if section not in sections:
+        raise KitError(f"profile '{name}' has no section '{section}'{near(section, sections)} Sections: {', '.join(sections)}.")
+    own = sections[section]
+    if not isinstance(values, dict):
+        example = dict([next(iter(own.items()))])
+        raise KitError(f"{section}={values!r}: the sizes of a section are given by name, for example {section}={example}.")
+    for key in values:
+        if key not in own:
+            raise KitError(f"profile '{name}' has no setting {section}.{key}{near(key, own)} Section {section} has: {', '.join(own)}.")
+    return own | {key: like(value, own[key], section, key) for key, value in values.items()}
+
+
+def like(value, own, section, key):
+    """`value` as the kind of thing that the profile file holds there (`own`): a text, true or false, a number not below 0."""
+    kind, given = "true or false", value if isinstance(value, bool) else None
+    if isinstance(own, str):
+        kind, given = "a text", os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    elif not isinstance(own, bool):
+        whole = all(isinstance(read(name)[section][key], int) for name in names())         # 300 steps, but 4 or 0.2 minutes
+        kind, wanted = ("a whole number", numbers.Integral) if whole else ("a number", numbers.Real)
+        fits = isinstance(value, wanted) and not isinstance(value, bool) and (isinstance(value, numbers.Integral) or math.isfinite(value))
+        given = (int if isinstance(value, numbers.Integral) else float)(value) if fits else None
+        if fits and given < 0:
+            raise KitError(f"{section}.{key} is {value}, but it must not be negative.")
+    if given is None:
+        raise KitError(f"{section}.{key} is {value!r}, but it must be {kind} like {own!r}.")
+    return given
+
+
+def near(word, known):
+    """The end of a sentence that names an unknown word: the nearest known one, if there is one."""
+    found = difflib.get_close_matches(str(word), list(known), 1)
+    return f"; did you mean '{found[0]}'?" if found else "."
 
 
 def refuse_if_too_big(profile, machine=None):

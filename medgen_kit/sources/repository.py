@@ -15,11 +15,12 @@ from pathlib import Path, PurePosixPath
 
 from .. import video
 from ..clip import inside
-from ..errors import DiskError, KitError, VideoError, is_disk_full
+from ..errors import DiskError, KitError, VideoError, disk_advice, is_disk_full
 
 TABLES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 PIECE = re.compile(r"^(?P<zip>.+\.zip)\.(part[-_]?)?(?P<number>\d{1,3}|[a-z]{2})$", re.IGNORECASE)
+CLIENTS = r"(httpx|httpcore)\d*|requests|urllib3|aiohttp|huggingface_hub"          # packages whose errors speak of the network
 MAX_BYTES = 4 * 2**30                 # a video larger than this is refused
 
 
@@ -43,7 +44,9 @@ class Repository:
         from huggingface_hub import HfApi
 
         with plain_network_errors(self):
-            return sorted(HfApi(token=self.token).list_repo_files(self.repo, repo_type="dataset"))
+            api = HfApi(token=self.token)
+            api.dataset_info(self.repo, timeout=20)            # asks once: without a network, listing would try again for half a minute
+            return sorted(api.list_repo_files(self.repo, repo_type="dataset"))
 
     def open(self, name):
         """A file of the repository as a seekable binary stream; on the Hub only the parts that are read are fetched."""
@@ -81,7 +84,8 @@ class Repository:
             raise VideoError(place[-1], error.reason, f"the file in {self} is not a usable video. Leave it out.") from error
         except OSError as error:
             if not is_disk_full(error):
-                raise KitError(f"{place[-1]} could not be copied from {self} to {folder} ({error.strerror or error}).") from error
+                raise KitError(f"{place[-1]} could not be copied from {self} to {folder} ({error.strerror or error}). "
+                               f"{disk_advice(error)}") from error
             raise DiskError(f"{target} could not be written: the disk is full. Free some space or choose another folder, then run the "
                             "same cell again; what was fetched before stays.") from error
         except (zipfile.BadZipFile, EOFError) as error:
@@ -168,10 +172,11 @@ class plain_network_errors:
             raise KitError(f"{self.where} asks you to accept its terms first: open the page, log in, accept, then pass token=.") from error
         if issubclass(kind, errors.RepositoryNotFoundError | errors.EntryNotFoundError):
             raise KitError(f"{self.where} is not there, or needs a login (token=). Check the name.") from error
-        network = kind.__module__.split(".")[0] in ("httpx", "httpcore", "requests", "urllib3", "aiohttp", "huggingface_hub")
+        network = re.fullmatch(CLIENTS, kind.__module__.split(".")[0])
         if network or issubclass(kind, OSError | RuntimeError):
-            raise KitError(f"{self.where} could not be reached ({kind.__name__}). Connect to the internet, or give root= with a folder "
-                           "that holds the dataset. Profiles smoke and cpu need neither.") from error
+            raise KitError(f"{self.where} could not be reached ({kind.__name__}): is there a network? With a copy of the dataset in a "
+                           "folder, give sources.medvideocap(root=folder). The lessons need neither: data.source 'samples', which all "
+                           "profiles have, works offline.") from error
         return False
 
 

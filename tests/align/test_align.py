@@ -147,3 +147,11 @@ def test_tokenizer_reads_words_only(toy):
     tokenizer = align.train_tokenizer(["No effusion; heart-rate 60."] * 3)
     ids, mask = align.words(tokenizer, ["no effusion", "NO EFFUSION!", "unheard"])
     assert ids[0].tolist() == ids[1].tolist() and ids[2][1] == tokenizer.unk_token_id
+
+
+@pytest.mark.parametrize("load", [align.VideoTextModel.load, align.ClipData.load,
+                                  lambda folder: align.ConceptSet.load(folder / "concepts.json")], ids=["model", "clips", "concepts"])
+def test_a_folder_that_is_no_align_stage_is_refused(load, tmp_path):
+    for folder in (tmp_path, tmp_path / "nope"):
+        with pytest.raises(KitError, match=f"{folder} holds no .*kit.need.run, 'align'"):
+            load(folder)

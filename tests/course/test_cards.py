@@ -133,6 +133,20 @@ def test_the_command_says_what_it_wrote_and_what_is_missing(written, tmp_path, m
         cards.main(["--run", "not-there", "--out", str(tmp_path)])
 
 
+def test_a_small_run_does_not_replace_the_committed_cards(tmp_path, monkeypatch, capsys):
+    run, wrote = made_up_run.make(tmp_path / "small"), []
+    manifest = json.loads((run / "generate" / "manifest.json").read_text())
+    (run / "generate" / "manifest.json").write_text(json.dumps(manifest | {"profile": "smoke"}))
+    monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path))
+    monkeypatch.setattr(cards, "write", lambda figures, out: wrote.append(out) or [])
+    with pytest.raises(SystemExit, match="made on profile 'smoke'.*--out another folder, or --force"):
+        cards.main(["--run", "small"])
+    assert not wrote
+    cards.main(["--run", "small", "--out", str(tmp_path / "elsewhere")])
+    cards.main(["--run", "small", "--force"])
+    assert wrote == [tmp_path / "elsewhere", cards.CARDS]
+
+
 def test_committed_cards_follow_from_the_committed_figures():
     """The cards in data_cards/ are what `cards.py` makes of figures/figures.json: nobody typed a number into them."""
     figures = json.loads((cards.CARDS / "figures" / "figures.json").read_text(encoding="utf-8"))

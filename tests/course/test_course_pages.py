@@ -64,6 +64,16 @@ def test_glossary_is_in_order_and_complete():
         assert 3 <= len(meaning.split()) <= 45, term
 
 
+def test_the_glossary_holds_every_entry_that_a_lesson_asks_for():
+    terms, asked = re.findall(r"^- \*\*(.+?)\*\*: ", read(COURSE / "glossary.md"), re.M), 0
+    for path in LESSONS:
+        for entries in re.findall(r"read (?:the entries )?\*([^*]+)\*", read(path)):
+            for entry in re.split(r",\s*|\s+and\s+", entries):
+                asked += 1
+                assert entry in terms, f"{path.name}: {entry}"
+    assert asked >= 14
+
+
 def test_syllabus_has_three_lengths_that_cover_every_lesson():
     text = read(COURSE / "syllabus.md")
     parts = {name: part for name, part in re.findall(r"^### (.+?) \(.*?$(.*?)(?=^##)", text, re.M | re.S)}

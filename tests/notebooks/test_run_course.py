@@ -1,20 +1,27 @@
 """The course runner: progress, a failing cell named, going on from there, pages, Ctrl-C."""
 
+import asyncio
+import gc
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from jupyter_core.utils import ensure_async, ensure_event_loop
 from tiny import write
 
 from course.tools import pages, run_course as tool
-from course.tools.execute import Listener, NotebookFailed
+from course.tools.execute import Listener, NotebookFailed, execute
+from medgen_kit import profiles
 from medgen_kit.errors import KitError
+from medgen_kit.run import Run
 
 Line, run_course = tool.Line, tool.run_course
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +62,7 @@ def test_fails_plainly_then_goes_on(tmp_path, runs):
     said.clear()
     index = run_course("smoke", "mine", folder=folder, say=said.append)
     assert (folder / "count.txt").read_text() == "x", "a finished notebook is not run again"
-    assert "done before" in said[0] and said[-1] == f"Report: {index}"
+    assert said[0] == "Profile smoke, run mine, seed 0." and "done before" in said[1] and said[-1] == f"Report: {index}"
     report = json.loads((runs / "mine" / "report.json").read_text())["course"]
     assert set(report["notebooks"]) == {"00_first", "01_second"}
     assert report["seconds"] == pytest.approx(sum(report["notebooks"].values()), abs=0.2)
@@ -78,7 +85,7 @@ def test_fails_plainly_then_goes_on(tmp_path, runs):
     write(folder / "00_first.ipynb", DRAW + "\nprint(1)", title="First")
     said.clear()
     run_course("smoke", "mine", folder=folder, say=said.append)
-    assert sum("done before" in line for line in said) == 1 and "00_first" in said[0] and "done before" not in said[0]
+    assert sum("done before" in line for line in said) == 1 and "00_first" in said[1] and "done before" not in said[1]
 
 
 def test_wrong_arguments(tmp_path, runs):
@@ -88,6 +95,24 @@ def test_wrong_arguments(tmp_path, runs):
         run_course("smoke", "../away", folder=tmp_path)
     with pytest.raises(KitError, match="no notebooks"):
         run_course("smoke", "mine", folder=tmp_path)
+
+
+def test_an_empty_profile_means_cpu_and_says_so(tmp_path, runs, monkeypatch):
+    write(tmp_path / "00_a.ipynb", "print(profile, seed)")
+    monkeypatch.delenv("MEDGEN_PROFILE")
+    said = []
+    run_course("", folder=tmp_path, seed=5, say=said.append)
+    assert said[0] == "Profile cpu (none was given), run cpu, seed 5." and (runs / "cpu" / "report.json").is_file()
+    assert "cpu 5" in (runs / "cpu" / "html" / "00_a.html").read_text()
+
+
+def test_make_hands_over_profile_name_and_seed():
+    def said(*given):
+        done = subprocess.run(["make", "-n", "course", *given], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"SEED": ""})
+        return done.stdout.splitlines()[-1]
+
+    assert said("SEED=5", "PROFILE=smoke").endswith('--profile "smoke" --name "smoke" --seed "5"')
+    assert said("PROFILE=").endswith('--profile "" --name "" --seed "0"')
 
 
 def test_two_courses_on_one_run(tmp_path, runs):
@@ -123,6 +148,30 @@ def test_ctrl_c_is_clean(tmp_path, runs):
         raise AssertionError("the kernel still runs")
 
 
+def test_ctrl_c_leaves_no_task_in_the_event_loop(tmp_path, monkeypatch, caplog):
+    """The kernel is taken away so slowly that the client, still waiting for its cell, would find it dead and say so when all is over."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    plain, mark = AsyncKernelManager.cleanup_resources, tmp_path / "running.txt"
+
+    async def slow(self, *given, **named):
+        await asyncio.sleep(1.5)
+        await ensure_async(plain(self, *given, **named))
+
+    def press():
+        while not mark.exists():
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+    monkeypatch.setattr(AsyncKernelManager, "cleanup_resources", slow)
+    write(tmp_path / "00_a.ipynb", f"import time\nopen({str(mark)!r}, 'w')\ntime.sleep(60)")
+    threading.Thread(target=press, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        execute(tmp_path / "00_a.ipynb", tmp_path / "out.ipynb")
+    assert not asyncio.all_tasks(ensure_event_loop())
+    gc.collect()
+    assert "never retrieved" not in caplog.text
+
+
 def test_progress_words():
     said, lines = [], []
     listener = Listener(said.append)
@@ -135,6 +184,28 @@ def test_progress_words():
     line.end("finished")
     assert lines[0].endswith("about 1 min 30 s left") and lines[-1] == "[ 1/2] 00 finished"
     assert [line.split("  ")[-1] for line in lines[1:-1]] == ["making 'align'"] and line.text == "align: step 2 of 2"
+
+
+def test_links_lead_from_the_pages_to_pages_and_files(tmp_path, runs):
+    run, origin = Run.open(profiles.load("smoke"), "mine"), tmp_path / "my lessons"
+    (origin / "more").mkdir(parents=True)
+    text = ("See [two](01_b.ipynb#part), [none](07_c.ipynb), [file](more/../more/note.md), [web](https://a.b/c.ipynb), "
+            "[here](#part), ![a picture](more/p.png), `[code](01_b.ipynb)`")
+    (origin / "more" / "note.md").write_text("x")
+    notebooks = [write(origin / f"{name}.ipynb", "1", title=text) for name in ("00_a", "01_b")]
+    run.report("tiny", motion_unseen=0.5, per_factor={"echo.view": -0.0001, "good": True})
+    index = pages.write(run, notebooks, {"00_a": 1, "01_b": 2}, origin)
+    page = (index.parent / "00_a.html").read_text()
+    body = page[page.index("<body"):]
+    hrefs = [unquote(one) for one in re.findall(r'<a [^>]*?href="([^"]+)"', body)]
+    assert hrefs[0] == "index.html" and "01_b.html#part" in hrefs and "https://a.b/c.ipynb" in hrefs and "#part" in hrefs
+    assert "[code](01_b.ipynb)" in body, "code is left alone"
+    note = next(one for one in hrefs if one.endswith("note.md"))
+    assert (index.parent / note).resolve() == origin / "more" / "note.md"
+    assert (index.parent / next(one for one in hrefs if "07_c" in one)).resolve() == origin / "07_c.ipynb"
+    text = index.read_text()
+    assert "Each table holds what one stage or lesson measured" in text and "<td>motion unseen</td>" in text
+    assert '<td>per factor echo view</td><td class="n">0</td>' in text and "-0" not in text[text.index("<h2>Figures"):]
 
 
 def test_formulas_and_plotly_need_no_network(tmp_path):
@@ -155,3 +226,6 @@ def test_make_test_tells_every_verdict(monkeypatch, capfd):
     assert "FAILED  first" in said and "passed  second" in said and "target on 2 quiet cores: 12 min; met" in said and "smoke" in said
     monkeypatch.setattr(run_tests, "steps", lambda: [("second", good)])
     assert run_tests.main() == 0
+    with pytest.raises(SystemExit) as left:
+        run_tests.main(["--help"])
+    assert left.value.code == 0 and "== " not in (said := capfd.readouterr().out.split("target")[-1]) and "ruff" in said

@@ -270,12 +270,23 @@ def test_a_cut_parquet_file_is_reported(tmp_path):
     assert len(problems) == 1 and "cut.parquet: not a whole parquet file" in problems[0]
 
 
-def test_without_network_a_plain_sentence(monkeypatch, tmp_path):
-    def refuse(*_):
+@pytest.mark.parametrize("offline", [True, False], ids=["told to stay offline", "no network"])
+def test_without_network_a_plain_sentence(monkeypatch, tmp_path, caplog, offline):
+    from huggingface_hub import constants
+
+    from medgen_kit.sources import hub
+
+    asked = []
+
+    def refuse(*_, **__):
+        asked.append(1)
         raise OSError("network is unreachable")
 
+    hub.open_repository.cache_clear()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    with pytest.raises(KitError, match="FreedomIntelligence/MedVideoCap-55K could not be reached.*root="):
-        medvideocap()
+    with pytest.raises(KitError, match="FreedomIntelligence/MedVideoCap-55K could not be reached.*root=.*works offline"):
+        medvideocap(limit=2)
+    assert len(asked) == (0 if offline else 1) and "Retrying" not in caplog.text, "asked once, not again and again"
     assert not Path(tmp_path / "anything").exists()
