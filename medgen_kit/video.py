@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import DiskError, KitError, VideoError
+from .errors import DiskError, KitError, VideoError, disk_advice
 
 MAX_BYTES = 2 * 2**30                 # refuse to hold more than this of frames in memory: 5.5 minutes of 640x480 at 8 frames a second
 SAME_BYTES = "rc-lookahead=0:no-mbtree=1"      # x264's look-ahead gives pictures under 64 pixels other bytes every time
@@ -272,8 +272,7 @@ def write(path, frames, fps, crf=18, synthetic=False, title=""):
             container.mux(stream.encode())
         os.replace(part, path)
     except OSError as error:
-        raise DiskError(f"{path} could not be written ({error.strerror or error}). Free some disk space, "
-                       "then run the cell again.") from error
+        raise DiskError(f"{path} could not be written ({error.strerror or error}). {disk_advice(error)}") from error
     finally:
         part.unlink(missing_ok=True)
     return path

@@ -12,7 +12,7 @@ from .probe import Limits
 
 PARTS = {"rules": (Rules, as_rules), "limits": (Limits, lambda found: Limits(**found))}
 LATE = ("table", "harvest", "labels", "category", "rules", "text", "faces", "size", "frames", "fps", "short_side", "trim", "crop",
-        "workers", "seconds_per_file", "files_per_shard")            # what no measure depends on
+        "report", "workers", "seconds_per_file", "files_per_shard")            # what no measure depends on
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Config:
     Privacy. text: "imaging", "all" or "none"; faces: "none", "demo" or "yunet:<file>" (see `privacy`).
     Running. workers: processes; 0 works in this one, where a decoder that crashes takes all with it. seconds_per_file: a file that takes
     longer is quarantined. files_per_shard: what is repeated at most after an interruption. category: of clips that no table names.
+    report: False leaves out report.html.
     """
 
     table: str = ""
@@ -63,6 +64,7 @@ class Config:
     workers: int = 2
     seconds_per_file: float = 600.0
     files_per_shard: int = 8
+    report: bool = True
     seed: int = 0
 
     def __post_init__(self):

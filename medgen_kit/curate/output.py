@@ -42,7 +42,8 @@ def finish(job, clips, notes, quarantine, cuts, truth, told):
     figures |= agree.figures(clips, notes, truth, rules) if truth else {}
     facts, synthetic = manifest(job, notes, figures), any(note["synthetic"] for note in notes)
     card.write(job.out / "README.md", clips, table, facts, {clip.licence for clip in records}, synthetic)
-    show_report(job, clips, long, quarantine, synthetic)
+    if job.config.report:
+        show_report(job, clips, long, quarantine, synthetic)
     write_text(job.out / "manifest.json", json.dumps(facts, indent=1, default=str))
     return figures
 

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from ..errors import DiskError, KitError, VideoError, is_disk_full
+from ..errors import DiskError, KitError, VideoError, disk_advice, is_disk_full
 from . import cut, look
 from .guard import Crashed, Guard, Hung
 
@@ -95,8 +95,7 @@ def write_parquet(path, rows):
             os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
-        raise DiskError(f"{path} could not be written ({error.strerror or error}). Free some disk space, then run the same "
-                        "command again.") from error
+        raise DiskError(f"{path} could not be written ({error.strerror or error}). {disk_advice(error)}") from error
     finally:
         part.unlink(missing_ok=True)
     return path

@@ -15,7 +15,7 @@ from medgen_kit import video
 from medgen_kit.curate import curate
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = {"size": 16, "frames": 9, "fps": 8, "step": 1 / 6, "read_text": False, "workers": 2, "files_per_shard": 1,
+SETTINGS = {"size": 16, "frames": 9, "fps": 8, "step": 1 / 6, "read_text": False, "report": False, "workers": 2, "files_per_shard": 1,
             "medical": "tests.curate.pictures:slowly", "rules": {"min_side": 1, "quality": -1, "still": 0.0}}
 PATIENT = {"RAY_raylet_start_wait_time_s": "180", "RAY_agent_register_timeout_ms": "180000"}
 

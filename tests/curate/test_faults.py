@@ -24,7 +24,7 @@ from medgen_kit.curate.guard import Crashed, Guard, Hung
 from medgen_kit.errors import DiskError, KitError
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = {"size": 16, "frames": 9, "fps": 8, "step": 1 / 6, "read_text": False, "workers": 0, "files_per_shard": 1,
+QUICK = {"size": 16, "frames": 9, "fps": 8, "step": 1 / 6, "read_text": False, "report": False, "workers": 0, "files_per_shard": 1,
          "rules": {"min_side": 1, "quality": -1, "still": 0.0}, "say": lambda text: None}
 
 

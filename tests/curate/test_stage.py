@@ -14,7 +14,7 @@ from medgen_kit.curate import curate, decide, stage
 from medgen_kit.sources import raw_drawn as drawn
 
 DATA = {"size": 32, "frames": 9, "fps": 8, "step": 1 / 6, "medical": "tests.curate.pictures:is_dark", "workers": 0, "files_per_shard": 1,
-        "read_text": False, "say": lambda text: None}
+        "read_text": False, "report": False, "say": lambda text: None}
 
 
 def clean(seed):
@@ -219,7 +219,7 @@ def test_a_table_beside_the_videos_decides_which_are_looked_at_and_fills_the_rec
 
 
 def test_the_report_and_the_card_are_made_from_this_run(uploads, tmp_path):
-    curate(uploads, tmp_path / "out", **DATA)
+    curate(uploads, tmp_path / "out", **DATA | {"report": True})
     page, card = (tmp_path / "out" / "report.html").read_text(), (tmp_path / "out" / "README.md").read_text()
     assert "8 candidate clips" in page and "Removed by: black border" in page and "no LAION weights were named" in page
     assert "2 clips cut from 2 videos" in card and "| black border | paper 3.3 | 1 |" in card and "never for clinical use" in card

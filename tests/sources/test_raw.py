@@ -7,11 +7,11 @@ from medgen_kit import KitError, sources, video
 from medgen_kit.sources import raw, raw_drawn
 
 
-def test_the_first_three_scripts_hold_every_defect_and_both_kinds_of_join():
-    shots = [shot for _, script in raw.SCRIPTS[:3] for shot in script]
-    assert {name for _, defects, _ in shots for name in defects} == set(raw.DEFECTS)
-    assert {kind for kind, _, _ in shots} == {"medical", *raw_drawn.OTHER}
-    assert any(camera for *_, camera in shots)
+def test_the_first_four_scripts_hold_every_defect_and_both_kinds_of_join():
+    shots = [shot for _, script in raw.SCRIPTS[:4] for shot in script]
+    assert {name for _, defects, *_ in shots for name in defects} == set(raw.DEFECTS)
+    assert {kind for kind, *_ in shots} == {"medical", *raw_drawn.OTHER}
+    assert any(camera for _, _, camera, *_ in shots)
 
 
 def test_an_upload_is_described_frame_by_frame():
