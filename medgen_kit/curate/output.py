@@ -1,5 +1,6 @@
 """What a curation leaves behind: the VideoFolder with its records, the tables, the manifest and the figures."""
 
+import dataclasses
 import json
 import platform
 import time
@@ -8,9 +9,11 @@ from pathlib import Path
 from .. import __version__
 from ..clip import Clip, write_csv, write_folder, write_text
 from ..errors import KitError
-from . import agree, audit, card, decide, funnel, page, report, shards
+from . import agree, audit, card, decide, duplicate, funnel, page, report, shards
 
 LICENCE = "CC BY 4.0, MedGen Kit"
+WHAT_IF = {"min_side": (240, 360, 480, 720, 1080), "words": (0, 5, 10, 20, 40, 80, 160), "quality": (-1.0, -0.5, 0.0, 0.5, 0.9),
+           "duplicate_bits": (0, 4, 8, 12, 16, 20)}            # thresholds at which the report says what would be kept
 
 
 def finish(job, clips, notes, quarantine, cuts, truth, told):
@@ -57,6 +60,12 @@ def show_report(job, clips, long, quarantine, synthetic):
         return audit.piece(job.folder / row["upload"], max(row["start_s"], at - 1 / row["fps"]), row["end_s"], width=320)[0][:1]
 
     pictures = report.standard(clips, long, order)
+    near = duplicate.pairs(clips) if len(clips) else None
+    for limit, thresholds in WHAT_IF.items() if len(clips) else ():
+        def again(threshold, limit=limit):
+            return decide.decide(clips, dataclasses.replace(job.config.rules, **{limit: threshold}), near)["removed_by"]
+
+        pictures.append(report.sensitivity(clips, limit, thresholds, again, getattr(job.config.rules, limit)))
     pictures += [report.reject_sheet(clips, name, middle, stages=long) for name in order if (clips["removed_by"] == name).any()]
     page.write_html(job.out / "report.html", clips, long, order, pictures, quarantine, synthetic=synthetic, notes=(
         f"Raw videos: {job.folder.name}. Settings {job.config.mark()}. Thresholds are set on drawings or taken from the paper; look at "
@@ -92,8 +101,6 @@ def pd_read(folder, name):
 def manifest(job, notes, figures):
     """What ran, with which settings and versions, how long it took. It names no person and claims nothing about privacy but what was
     done."""
-    import dataclasses
-
     tools = {stage.tool: decide.version(stage.tool) for stage in decide.TABLE} | {"av": decide.version("av")}
     return {"medgen_kit": __version__, "python": platform.python_version(), "tools": tools, "engine": type(job.engine).__name__.lower(),
             "config": dataclasses.asdict(job.config), "config_sha": job.config.mark(), "cut_sha": job.config.cut_mark(),

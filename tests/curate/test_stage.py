@@ -10,7 +10,7 @@ from tests.curate.pictures import shot
 
 from medgen_kit import KitError, read_folder, video
 from medgen_kit.clip import validate_folder
-from medgen_kit.curate import curate, decide, stage
+from medgen_kit.curate import curate, decide, output, stage
 from medgen_kit.sources import raw_drawn as drawn
 
 DATA = {"size": 32, "frames": 9, "fps": 8, "step": 1 / 6, "medical": "tests.curate.pictures:is_dark", "workers": 0, "files_per_shard": 1,
@@ -222,10 +222,36 @@ def test_the_report_and_the_card_are_made_from_this_run(uploads, tmp_path):
     curate(uploads, tmp_path / "out", **DATA | {"report": True})
     page, card = (tmp_path / "out" / "report.html").read_text(), (tmp_path / "out" / "README.md").read_text()
     assert "8 candidate clips" in page and "Removed by: black border" in page and "no LAION weights were named" in page
+    assert all(f"What if: the threshold for {limit}" in page for limit in output.WHAT_IF)
     assert "2 clips cut from 2 videos" in card and "| black border | paper 3.3 | 1 |" in card and "never for clinical use" in card
     from datasets import load_dataset
     loaded = load_dataset("videofolder", data_dir=str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
     assert loaded.num_rows == 2 and "camera_motion_type" in loaded.column_names
+
+
+def test_the_command_curates_resumes_and_refuses_a_folder_of_something_else(uploads, tmp_path):
+    from typer.testing import CliRunner
+
+    from medgen_kit.cli import typed
+
+    settings, out = tmp_path / "mine.yaml", tmp_path / "out"
+    settings.write_text("".join(f"{name}: {json.dumps(value)}\n" for name, value in DATA.items() if name not in ("say", "workers")))
+
+    def run(*more):
+        return CliRunner().invoke(typed, ["curate", str(uploads), str(out), "--config", str(settings), "--workers", "0", *more])
+
+    first = run()
+    assert first.exit_code == 0 and "2 clips of 8 candidates from 5 files (3 could not be used)" in first.output
+    assert run().exit_code == 0                                                     # finished: nothing to do
+    (out / "manifest.json").unlink()
+    assert "Say --resume" in str(run().exception) and run("--resume").exit_code == 0
+    taken = CliRunner().invoke(typed, ["takedown", str(out), "b.mp4"])
+    assert taken.exit_code == 0 and {clip.source_id for clip in read_folder(out)} == {"a.mp4"}
+    assert run().exit_code == 0 and {clip.source_id for clip in read_folder(out)} == {"a.mp4"}          # it does not come back
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    refused = CliRunner().invoke(typed, ["curate", str(uploads), str(tmp_path / "other")])
+    assert "holds no curation" in str(refused.exception) and isinstance(refused.exception, KitError)
 
 
 def copy_of(uploads, folder):
