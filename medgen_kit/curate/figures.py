@@ -18,7 +18,7 @@ def timeline(path, note, rows, shots=()):
     import matplotlib.pyplot as plt
 
     fps, end = note["fps"], note["frames"] / note["fps"]
-    figure, (top, truth, ours, lines) = plt.subplots(4, 1, figsize=(10.5, 6), sharex=True, layout="constrained",
+    figure, (top, truth, ours, lines) = plt.subplots(4, 1, figsize=(9.4, 5.4), sharex=True, layout="constrained",
                                                      gridspec_kw={"height_ratios": [1.6, 0.8, 0.8, 1.6]})
     places = [(shot["start"] + shot["end"]) // 2 for shot in shots] or video.sample_indices(note["frames"], 8)
     wide = 0.95 * (min(np.diff(places)) / fps if len(places) > 1 else end)
@@ -57,7 +57,7 @@ def seen(bars, subtitled, sharp, blurred):
     """Four frames uint8 [H, W, 3] and what the rules saw in them: the border found, the lines of text read, the sharpness measured."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 4, figsize=(10.4, 2.8), layout="constrained")
+    figure, axes = plt.subplots(1, 4, figsize=(9, 2.5), layout="constrained")
     found = border.border_of(bars[None])
     height, width = bars.shape[:2]
     edges = {"top": [(0, width), (found["top"],) * 2], "bottom": [(0, width), (height - found["bottom"],) * 2],
