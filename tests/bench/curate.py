@@ -6,7 +6,7 @@ resolution and motion at least five times as quick as py-data-juicer's operators
 Run: python tests/bench/curate.py --peer PYTHON
 PYTHON: of a virtual environment of its own with the peer (it must not share ours: it installs packages by itself):
     python3 -m venv peer && peer/bin/pip install torch==2.13.0
-    peer/bin/pip install py-data-juicer==1.6.1 opencv-python-headless scenedetect aiohttp av==13.1.0
+    peer/bin/pip install py-data-juicer==1.6.1 opencv-python-headless scenedetect aiohttp av==13.1.0 ray
 Without --peer only our own figures are printed.
 """
 
@@ -33,7 +33,7 @@ from data_juicer.ops.filter.video_motion_score_filter import VideoMotionScoreFil
 from data_juicer.ops.filter.video_resolution_filter import VideoResolutionFilter
 
 motion = VideoMotionScoreFilter(sampling_fps=2, size=240)
-chain = [VideoDurationFilter(min_duration=6, max_duration=60), VideoResolutionFilter(min_width=640, min_height=480), motion]
+chain = [VideoDurationFilter(min_duration=6, max_duration=60, video_backend="av"), VideoResolutionFilter(min_width=640, min_height=480), motion]
 
 def look(path, operators):
     sample = {"videos": [path], "__dj__stats__": {}}
