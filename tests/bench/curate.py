@@ -33,7 +33,8 @@ from data_juicer.ops.filter.video_motion_score_filter import VideoMotionScoreFil
 from data_juicer.ops.filter.video_resolution_filter import VideoResolutionFilter
 
 motion = VideoMotionScoreFilter(sampling_fps=2, size=240)
-chain = [VideoDurationFilter(min_duration=6, max_duration=60, video_backend="av"), VideoResolutionFilter(min_width=640, min_height=480), motion]
+chain = [VideoDurationFilter(min_duration=6, max_duration=60, video_backend="av"),
+         VideoResolutionFilter(min_width=640, min_height=480), motion]
 
 def look(path, operators):
     sample = {"videos": [path], "__dj__stats__": {}}
