@@ -95,7 +95,7 @@ def joins(notes, truth):
     notes: the timelines of the uploads (`cuts`, `rows`). The detector may be one frame off, the rule two (it sees samples).
     """
     table = {join: {"join": join, "planted": 0, "detector": 0, "whole rule": 0} for join in ("cut", "fade")}
-    for note in notes:
+    for note in (note for note in notes if note["file"] in truth):
         shots, starts = truth[note["file"]]["shots"], [row["first"] for row in note["rows"][1:]]
         for who, found in (("detector", cuts_found(note["cuts"], shots)), ("whole rule", cuts_found(note["cuts"] + starts, shots, 2))):
             for join in table:

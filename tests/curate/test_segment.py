@@ -61,6 +61,7 @@ def test_long_runs_are_split_and_every_sample_is_used_once():
 def test_cuts_found_counts_hits_and_false_alarms():
     shots = [{"start": 0, "join": "cut"}, {"start": 10, "join": "cut"}, {"start": 20, "join": "fade"}]
     assert agree.cuts_found([11, 22, 30], shots) == {"cut": (1, 1), "fade": (1, 1), "false": 1}
+    assert [row["planted"] for row in agree.joins([{"file": "own.mp4", "rows": [], "cuts": []}], {})] == [0, 0]        # no truth is known
     assert agree.cuts_found([13], shots) == {"cut": (0, 1), "fade": (0, 1), "false": 1}
 
 
