@@ -10,6 +10,7 @@ BLACK = 24          # grey level up to which a picture element counts as black
 STEP = 6            # grey levels by which a bar differs from the picture beside it
 NEAR, FAR = 0.02, 0.4      # shares of the picture that a bar may take
 LIT = 0.6           # share of the line beside a bar that must not be black: a round mask or a fan touches less of it
+FILLED = 0.4        # share of the band behind that line that must not be black
 METHODS = ("both", "hough", "luma")
 
 
@@ -66,9 +67,10 @@ def is_bar(grey, side, distance):
 
 
 def lit(shown, at):
-    """True when a picture begins at row `at` of booleans `shown` [H, W] and goes on behind it: a table under a patient is a line only."""
+    """True when a picture begins at row `at` of booleans `shown` [H, W] and fills what lies behind it: the table under a patient is a line,
+    straight or curved, with black behind it."""
     near, deep = shown[at + 2:at + 6], shown[at + 8:at + max(16, len(shown) // 12)]
-    return bool(len(deep) and min(near.any(axis=0).mean(), deep.any(axis=0).mean()) >= LIT)
+    return bool(deep.size and near.any(axis=0).mean() >= LIT and deep.mean() >= FILLED)
 
 
 def persistent(distances, slack=3):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from ..errors import KitError
+from .border import METHODS
 from .decide import Rules, as_rules
 from .probe import Limits
 
@@ -68,7 +69,7 @@ class Config:
     seed: int = 0
 
     def __post_init__(self):
-        choices = {"border": ("both", "hough", "luma"), "text": ("imaging", "all", "none")}
+        choices = {"border": METHODS, "text": ("imaging", "all", "none")}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise KitError(f"{name} '{getattr(self, name)}' is not one of {', '.join(known)}.")

@@ -58,9 +58,12 @@ def test_a_letterboxed_slice_is_seen_by_its_lighter_ground():
 
 
 def test_the_table_under_a_patient_is_no_border():
-    scan = slice_on_black()
+    scan, curved = slice_on_black(), slice_on_black()
     scan[:, 205:211, 20:300] = 90
-    assert max(border.border_of(scan, "luma").values()) == max(border.border_of(scan, "hough").values()) == 0
+    for frame in curved:
+        cv2.ellipse(frame, (160, 190), (200, 24), 0, 0, 180, (90, 90, 90), 3)
+    for frames in (scan, curved):
+        assert max(border.border_of(frames, "luma").values()) == max(border.border_of(frames, "hough").values()) == 0
 
 
 def test_a_black_clip_has_no_border_and_is_too_dark():
