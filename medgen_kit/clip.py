@@ -4,17 +4,16 @@ On disk a set of clips is a Hugging Face VideoFolder: `metadata.jsonl` beside MP
 `datasets.load_dataset("videofolder", data_dir=folder)` reads it without any code of ours.
 """
 
-import contextlib
 import csv
 import hashlib
 import io
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from .errors import DiskError, KitError, disk_advice
+from .errors import KitError
 from . import video
+from .whole import whole
 
 CATEGORIES = ("clinical practice", "medical teaching", "medical popular science", "medical animation", "medical imaging")
 SPLITS = ("train", "val", "test")
@@ -120,17 +119,9 @@ def inside(folder, name):
 
 
 def write_text(path, text):
-    """Write a text file whole or not at all: to a temporary name, then rename."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a text file whole or not at all."""
+    with whole(path) as part:
         part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):             # where the folder is a file, there is nothing to take away
-            part.unlink()
-        raise DiskError(f"{path} could not be written ({error.strerror or error}). {disk_advice(error)}") from error
 
 
 def write_csv(path, rows, columns=None):

@@ -3,13 +3,14 @@
 Frames are uint8 arrays [T, H, W, 3], RGB.
 """
 
-import os
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from .errors import DiskError, KitError, VideoError, disk_advice
+from .errors import KitError, VideoError
+from .whole import whole
 
 MAX_BYTES = 2 * 2**30                 # refuse to hold more than this of frames in memory: 5.5 minutes of 640x480 at 8 frames a second
 SAME_BYTES = "rc-lookahead=0:no-mbtree=1"      # x264's look-ahead gives pictures under 64 pixels other bytes every time
@@ -254,25 +255,16 @@ def write(path, frames, fps, crf=18, synthetic=False, title=""):
         raise KitError(f"video.write takes uint8 [T, H, W, 3] with T >= 1, not {frames.dtype} {list(frames.shape)}.")
     frames = np.pad(frames, ((0, 0), (0, frames.shape[1] % 2), (0, frames.shape[2] % 2), (0, 0)), mode="edge")
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container:
-            if synthetic:
-                container.metadata["comment"] = SYNTHETIC
-            if title:
-                container.metadata["title"] = title
-            from fractions import Fraction
-            stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001),
-                                          options={"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": SAME_BYTES})
-            stream.height, stream.width = frames.shape[1:3]
-            stream.pix_fmt = "yuv420p"
-            for frame in frames:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
-            container.mux(stream.encode())
-        os.replace(part, path)
-    except OSError as error:
-        raise DiskError(f"{path} could not be written ({error.strerror or error}). {disk_advice(error)}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(path) as part, av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        if synthetic:
+            container.metadata["comment"] = SYNTHETIC
+        if title:
+            container.metadata["title"] = title
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001),
+                                      options={"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": SAME_BYTES})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+        container.mux(stream.encode())
     return path

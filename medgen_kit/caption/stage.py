@@ -15,6 +15,7 @@ from pathlib import Path
 from .. import knowledge
 from ..clip import Clip, read_folder, write_csv, write_folder
 from ..errors import KitError, VideoError
+from ..whole import whole
 from . import transcript
 from .backends import backend
 from .cache import Log
@@ -157,9 +158,8 @@ def link(source, target):
     try:
         os.link(source, target)
     except OSError:
-        part = target.with_name(f".{target.name}.part")
-        shutil.copyfile(source, part)
-        os.replace(part, target)
+        with whole(target) as part:
+            shutil.copyfile(source, part)
 
 
 def report_line(item):

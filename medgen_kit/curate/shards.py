@@ -4,7 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from ..errors import DiskError, KitError, VideoError, disk_advice, is_disk_full
+from ..errors import DiskError, KitError, VideoError, is_disk_full
+from ..whole import whole
 from . import cut, look
 from .guard import Crashed, Guard, Hung
 
@@ -84,21 +85,12 @@ def write_parquet(path, rows):
     """Rows (dicts) as a Parquet file, whole or not at all: to a temporary name, to the disk, then renamed."""
     import pandas as pd
 
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     made = rows if isinstance(rows, pd.DataFrame) else table(rows)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            made.to_parquet(file, index=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise DiskError(f"{path} could not be written ({error.strerror or error}). {disk_advice(error)}") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    with whole(path) as part, part.open("wb") as file:
+        made.to_parquet(file, index=False)
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(path)
 
 
 def read(out, plan, kind):

@@ -6,7 +6,6 @@ limits of its filters. Every other number is invented. It shows that a tool cope
 
 import functools
 import json
-import os
 import random
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import numpy as np
 
 from .. import knowledge
 from ..clip import write_text
-from ..errors import DiskError, KitError
+from ..errors import KitError
+from ..whole import whole
 
 ROWS, WORDS = 55_803, 174
 SHARES = {"medical teaching": 55.93, "clinical practice": 26.12, "medical popular science": 9.41, "medical animation": 6.15,
@@ -187,12 +187,5 @@ def _write_shard(table, path, form):
         return write_text(path, "\n".join(lines) + "\n")
     import pyarrow.parquet
 
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as part:
         pyarrow.parquet.write_table(table, part, compression="zstd")
-        os.replace(part, path)
-    except OSError as error:
-        raise DiskError(f"{path} could not be written ({error.strerror or error}). Free some space or choose another folder.") from error
-    finally:
-        part.unlink(missing_ok=True)
