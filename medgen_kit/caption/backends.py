@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import KitError
 from .facts import FRAMES
-from .prompts import LIMIT_BRIEF, brief_prompt, clean, detailed_prompt, shorten
+from .prompts import LIMIT_BRIEF, Questions, clean, shorten
 from .remote import Remote
 from .template import Template
 
@@ -55,7 +55,7 @@ def options_of(factory):
     return None if any(one.kind is one.VAR_KEYWORD for one in known.values()) else list(known)
 
 
-class Transformers:
+class Transformers(Questions):
     """A video-language model through transformers: 8 frames in one chat turn for the detailed caption, text only for the brief one.
 
     model: Hub id or local folder (Qwen2.5-VL, Qwen3-VL, SmolVLM2, LLaVA-OneVision, ...). max_new_tokens: length of the detailed reply.
@@ -83,14 +83,6 @@ class Transformers:
     def params(self):
         """What shapes a reply besides the question (part of the key of the cache)."""
         return {"tokens": self.tokens, "temperature": self.temperature}
-
-    def prompt(self, facts):
-        """The first question, with the frames."""
-        return detailed_prompt(facts)
-
-    def question(self, detailed):
-        """The second question: it holds the detailed caption and nothing else of the clip."""
-        return brief_prompt(detailed)
 
     def detailed(self, facts, frames=None, seed=0):
         """The model's description of `frames` (uint8 [T, H, W, 3], at most 8 are shown) with the uploader's title and text as context."""

@@ -63,6 +63,18 @@ def whole_sentences(text):
     return " ".join(parts if parts and parts[-1][-1:] in ".!?" else parts[:-1])
 
 
+class Questions:
+    """The two questions that every model is asked; both are part of the key of the cache."""
+
+    def prompt(self, facts):
+        """The first question, with the frames."""
+        return detailed_prompt(facts)
+
+    def question(self, detailed):
+        """The second question: it holds the detailed caption and nothing else of the clip."""
+        return brief_prompt(detailed)
+
+
 def shorten(text, limit=LIMIT_BRIEF):
     """The first sentences of a text that have at most `limit` words together. A first sentence that is longer stays as it is: cutting it
     might cut off a "no", and the check on length sees it."""

@@ -17,7 +17,7 @@ from .. import video
 from ..errors import KitError
 from . import price
 from .facts import FRAMES
-from .prompts import LIMIT_BRIEF, brief_prompt, clean, detailed_prompt, shorten, whole_sentences
+from .prompts import LIMIT_BRIEF, Questions, clean, shorten, whole_sentences
 from .wire import Refused, Wire, is_local
 
 SIDE, SMALL = 768, 224                       # longest side of a sent frame at most; frames below SMALL are enlarged to it
@@ -34,7 +34,7 @@ class Reply(str):
         return made
 
 
-class Remote:
+class Remote(Questions):
     """A vision-language model behind `url`/chat/completions.
 
     model: its name on the server. allow_remote: True lets frames and texts go to another machine. key_env: name of the environment
@@ -72,14 +72,6 @@ class Remote:
     def params(self):
         """What shapes a reply besides the question (part of the key of the cache)."""
         return {"tokens": self.tokens, "temperature": self.temperature, "side": SIDE}
-
-    def prompt(self, facts):
-        """The first question, with the frames."""
-        return detailed_prompt(facts)
-
-    def question(self, detailed):
-        """The second question: it holds the detailed caption and nothing else of the clip."""
-        return brief_prompt(detailed)
 
     def detailed(self, facts, frames=None, seed=0):
         """The server's description of `frames` (uint8 [T, H, W, 3], at most 8 are sent) with the uploader's texts as context."""
