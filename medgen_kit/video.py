@@ -84,6 +84,7 @@ def probe(path):
 
     with _open(path) as container:
         stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
         if stream.codec_context.name in STILLS and container.format.name.endswith(("pipe", "image2", "gif")):
             raise VideoError(path, "still_image", "this is a picture, not a video. Use it as an image.")
         fps, comment = float(stream.average_rate or stream.base_rate or 0), container.metadata.get("comment", "")
@@ -150,7 +151,7 @@ def decode(path):
 
     with _open(path) as container:
         stream = container.streams.video[0]
-        stream.thread_type = "SLICE"
+        stream.codec_context.thread_count = 1                            # more threads cost more than they save; clips go in parallel
         reformatter = av.video.reformatter.VideoReformatter()            # one for all frames: setting it up costs most
         fps, first, count = float(stream.average_rate or 1), None, 0
         try:
@@ -203,9 +204,9 @@ def read(path, count=None, indices=None, size=None):
         raise VideoError(path, "too_large", f"{kept} frames of {width}x{height} take {needed / 2**30:.1f} GiB of memory. Ask "
                          "for fewer frames with count=, for smaller ones with size=, or cut the video first (notebook 02).")
     frames = {}
-    for number, (_, frame) in enumerate(iter_frames(path)):
+    for number, frame in enumerate(decode(path)):
         if wanted is None or number in wanted:
-            frames[number] = frame if size is None else resize(frame[None], size)[0]
+            frames[number] = frame.rgb(None if size is None else (height, width))
     order = sorted(frames) if indices is None else list(indices)
     missing = [i for i in order if i not in frames]
     if missing:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -62,10 +62,13 @@ class Facts:
     refused: str = ""
 
     @classmethod
-    def of(cls, clip, frames=None):
-        """Facts of a Clip. frames: uint8 [T, H, W, 3]; read from the file (8 at interval centres) when not given. Raises VideoError."""
+    def of(cls, clip, frames=None, closely=True):
+        """Facts of a Clip. frames: uint8 [T, H, W, 3]; read from the file (8 at interval centres) when not given. Raises VideoError.
+
+        closely: also measure `look` and `pictures`, which only who writes a caption needs.
+        """
         frames = clip.frames(count=FRAMES) if frames is None else frames
-        return cls._from(clip, *measure(frames), look=look.of(frames), pictures=digest(frames))
+        return cls._from(clip, *measure(frames), **({"look": look.of(frames), "pictures": digest(frames)} if closely else {}))
 
     @classmethod
     def recorded(cls, clip):
@@ -83,7 +86,7 @@ class Facts:
 
     def json(self):
         """The facts that say something, as JSON text (empty fields are left out)."""
-        return json.dumps({key: value for key, value in asdict(self).items() if value not in ("", {}, None) and key not in UNSAID},
+        return json.dumps({key: value for key, value in vars(self).items() if value not in ("", {}, None) and key not in UNSAID},
                           ensure_ascii=False)
 
     def claims(self):

@@ -60,11 +60,13 @@ def build(work):
     work.say(f"{len(pairs)} clips" + (f", {len(lost)} unreadable" if lost else "") + f"; captioner '{writer.name}'")
     log = Log(cache or (work.run.root if work.run else work.out) / "captions.jsonl")
     items = [Item(clip, Row(facts, clip.brief_caption, clip.detailed_caption),
-                  "kept" if clip.brief_caption and clip.detailed_caption else "written") for clip, facts in pairs]
+                  "kept" if captioned(clip) else "written") for clip, facts in pairs]
     fill([item for item in items if item.origin == "written"], writer, log, work.profile.seed, work.say, samples)
     for item, wrong in zip(items, check([item.row for item in items])):
         item.first = item.wrong = wrong
     again = [item for item in items if must_be_rewritten(item.first) and not item.problem]
+    for item in again:
+        item.row.facts = item.row.facts if item.row.facts.pictures else Facts.of(item.clip)
     fill(again, writer, log, work.profile.seed + 1, work.say, samples)
     for item in again:
         item.origin = "written again"
@@ -140,9 +142,14 @@ def gather(inputs, out, folders=(), say=print):
     return [one for one in looked if isinstance(one, tuple)], [one for one in looked if isinstance(one, dict)]
 
 
+def captioned(clip):
+    """True for a clip that came with both captions."""
+    return bool(clip.brief_caption and clip.detailed_caption)
+
+
 def _look(clip, target):
     try:
-        known = Facts.of(clip)
+        known = Facts.of(clip, closely=not captioned(clip))
     except VideoError as error:
         return {"clip_id": clip.clip_id, "file": clip.video_name, "reason": error.reason, "message": str(error).split(": ", 1)[-1]}
     link(clip.path, target)

@@ -62,14 +62,14 @@ def turned(grey, side):
 def is_bar(grey, side, distance):
     """True when everything outside the line is black and most of the line's inside is not."""
     picture = turned(grey, side)
-    outside = picture[:max(1, distance - 2)]
-    return bool(np.percentile(outside, 98) <= BLACK) and lit(picture > BLACK, distance)
+    return bool((picture[:max(1, distance - 2)] <= BLACK).mean() >= 0.98) and lit(picture, distance, 0, BLACK)
 
 
-def lit(shown, at):
-    """True when a picture begins at row `at` of booleans `shown` [H, W] and fills what lies behind it: the table under a patient is a line,
-    straight or curved, with black behind it."""
-    near, deep = shown[at + 2:at + 6], shown[at + 8:at + max(16, len(shown) // 12)]
+def lit(picture, at, level, step):
+    """True when something begins at row `at` of a picture [H, W] (more than `step` away from the grey `level`) and fills what lies behind
+    it: the table under a patient is a line, straight or curved, with black behind it."""
+    parts = picture[at + 2:at + 6], picture[at + 8:at + max(16, len(picture) // 12)]
+    near, deep = (np.abs(np.float32(part) - level) > step for part in parts)
     return bool(deep.size and near.any(axis=0).mean() >= LIT and deep.mean() >= FILLED)
 
 
@@ -88,14 +88,14 @@ def bars_of(greys):
 
     The step may be small: the grey of a scan's background against the true black of a bar is enough.
     """
-    mean, spread = greys.mean(axis=0), np.ptp(greys, axis=0)
+    mean, spread = greys.mean(axis=0, dtype=np.float32), np.ptp(greys, axis=0)
     found = {}
     for side in SIDES:
-        picture, moving = turned(mean, side), turned(spread, side)
-        length = len(picture)
+        picture, length = turned(mean, side), len(turned(mean, side))
+        reach = int(FAR * length) + 1
         level = float(np.median(picture[:max(1, int(NEAR * length))]))
-        odd = ((np.abs(picture - level) > STEP) | (moving > 2 * STEP)).mean(axis=1)
-        run = int(np.argmax(odd > 0.02)) if (odd > 0.02).any() else length
-        bar = level <= BLACK and NEAR * length <= run <= FAR * length and lit(np.abs(picture - level) > STEP, run)
+        odd = ((np.abs(picture[:reach] - level) > STEP) | (turned(spread, side)[:reach] > 2 * STEP)).mean(axis=1) > 0.02
+        run = int(np.argmax(odd)) if odd.any() else length
+        bar = level <= BLACK and NEAR * length <= run <= FAR * length and lit(picture, run, level, STEP)
         found[side] = run if bar else 0
     return found

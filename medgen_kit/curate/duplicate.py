@@ -22,7 +22,7 @@ def clip_hash(frames):
     """Hex text of the hashes of FRAMES frames at equal intervals; frames uint8 [T, H, W, 3] or [T, H, W], borders cut off before."""
     from ..video import sample_indices
 
-    bits = np.concatenate([perceptual_hash(frames[k]) for k in sample_indices(len(frames), FRAMES)])
+    bits = np.concatenate([perceptual_hash(np.ascontiguousarray(frames[k])) for k in sample_indices(len(frames), FRAMES)])
     return np.packbits(bits).tobytes().hex()
 
 

@@ -21,7 +21,7 @@ def measure(bundle, scorers=(None, None), read_text=True, method="both"):
     flow, gaps = motion.flows(bundle.grey), np.diff(bundle.seconds)
     row["motion_score"], row["change"] = round(motion.flow_score(flow, gaps), 4), round(motion.change(bundle.grey), 4)
     row["camera"] = motion.camera_motion(bundle.grey, flow, gaps)
-    row["hash"] = duplicate.clip_hash(np.stack(list(bundle.inside(sides))))
+    row["hash"] = duplicate.clip_hash(bundle.inside(sides))
     if read_text:
         row |= text.measures(bundle.five)
     return row

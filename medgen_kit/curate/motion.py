@@ -54,11 +54,11 @@ def transforms(grey, flow):
     height, width = grey.shape[1:]
     centre, found = np.array([width / 2, height / 2]), []
     for picture, moved in zip(grey, flow):
-        points = cv2.goodFeaturesToTrack(picture, CORNERS, 0.02, 6)
+        points = cv2.goodFeaturesToTrack(cv2.pyrDown(picture), CORNERS, 0.02, 3)
         if points is None or len(points) < 8:
             found.append(None)
             continue
-        points = points.reshape(-1, 2)
+        points = 2 * points.reshape(-1, 2)
         columns, rows = points.round().astype(int).T
         target = points + moved[rows.clip(0, height - 1), columns.clip(0, width - 1)]
         matrix, inside = cv2.estimateAffinePartial2D(points, target, ransacReprojThreshold=1.5)

@@ -32,9 +32,10 @@ def noise_sigma(grey):
 
 def colourfulness(frame):
     """Colourfulness of uint8 [H, W, 3] (Hasler and Suesstrunk 2003): about 0 for grey, 30 for plain, 80 for vivid."""
-    r, g, b = np.moveaxis(frame.astype(np.float32), -1, 0)
-    rg, yb = r - g, (r + g) / 2 - b
-    return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+    import cv2
+
+    mean, spread = cv2.meanStdDev(cv2.transform(frame.astype(np.float32), np.float32([[1, -1, 0], [0.5, 0.5, -1]])))
+    return float(np.hypot(*spread.ravel()) + 0.3 * np.hypot(*mean.ravel()))
 
 
 def blockiness(grey):
@@ -42,10 +43,16 @@ def blockiness(grey):
     codec."""
     import cv2
 
-    across = cv2.absdiff(grey[:, 1:], grey[:, :-1]).mean(axis=0)
-    down = cv2.absdiff(grey[1:], grey[:-1]).mean(axis=1)
+    across = cv2.reduce(cv2.absdiff(grey[:, 1:], grey[:, :-1]), 0, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
+    down = cv2.reduce(cv2.absdiff(grey[1:], grey[:-1]), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
     at, rest = (np.concatenate([steps[(np.arange(len(steps)) % 8 == 7) == edge] for steps in (across, down)]) for edge in (True, False))
     return float((np.median(at) + 0.1) / (np.median(rest) + 0.1))
+
+
+def spread(grey):
+    """Grey levels between the darkest and the brightest hundredth of uint8 [H, W]."""
+    shares = np.cumsum(np.bincount(grey.ravel(), minlength=256)) / grey.size
+    return float(np.searchsorted(shares, 0.99) - np.searchsorted(shares, 0.01))
 
 
 def measures(frames):
@@ -60,7 +67,7 @@ def measures(frames):
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         small = cv2.resize(grey, (max(2, width // 2), SHARP_HEIGHT), interpolation=cv2.INTER_AREA)
         rows.append((laplacian_variance(small), noise_sigma(grey), blockiness(cv2.cvtColor(full, cv2.COLOR_RGB2GRAY)), float(grey.mean()),
-                     float(np.subtract(*np.percentile(grey, (99, 1)))), colourfulness(frame)))
+                     spread(grey), colourfulness(frame)))
     return dict(zip(("sharpness", "noise", "blockiness", "light", "contrast", "colour"), np.median(rows, axis=0).tolist()))
 
 
