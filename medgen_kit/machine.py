@@ -89,7 +89,9 @@ def _begin_worker():
         os._exit(1)
 
     threading.Thread(target=leave, daemon=True).start()
-    use_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"                        # read by torch and BLAS when a job first imports them
+    if "torch" in sys.modules:
+        use_threads(1)
 
 
 @contextlib.contextmanager

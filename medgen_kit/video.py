@@ -116,10 +116,11 @@ def _shown_size(width, height, aspect, rotation):
 
 
 class Frame:
-    """One decoded frame: `seconds` since the first one; a picture is made only when it is asked for, upright and with square pixels."""
+    """One decoded frame: its `number` from 0 and `seconds` since the first one; a picture is made only when it is asked for, upright and
+    with square pixels."""
 
-    def __init__(self, seconds, raw, aspect, reformatter):
-        self.seconds, self.raw, self.aspect, self.reformatter = seconds, raw, aspect, reformatter
+    def __init__(self, number, seconds, raw, aspect, reformatter):
+        self.number, self.seconds, self.raw, self.aspect, self.reformatter = number, seconds, raw, aspect, reformatter
 
     @property
     def size(self):
@@ -145,33 +146,91 @@ class Frame:
         return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 
 
-def decode(path):
-    """Yield every Frame of a file in one forward pass. A file that breaks off raises VideoError 'truncated'."""
+def decode(path, numbers=None):
+    """Yield the Frames of a file in one forward pass, in order of show. A file that breaks off raises VideoError 'truncated'.
+
+    numbers: only these frames (counted from 0) are yielded, and of the others only those are decoded that they are made from. A number
+    past the end yields nothing.
+    """
+    if numbers is None:
+        yield from _decode(path)
+        return
+    left, known = sorted(set(numbers)), stamps(path)
+    if known is not None:
+        wanted = {known[number]: number for number in left if 0 <= number < len(known)}
+        for frame in _decode(path, wanted, known[0]):
+            if frame.number != left[0]:                    # the file is not what its packets say: read on without skipping
+                break
+            left.pop(0)
+            yield frame
+        left = [number for number in left if number < len(known)]
+    if left:
+        yield from (frame for frame in _decode(path) if frame.number in left)
+
+
+def _decode(path, wanted=None, first=None):
+    """All frames, or the `wanted` ones ({stamp: number}); `first`: stamp of the first frame."""
     import av
 
     with _open(path) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1                            # more threads cost more than they save; clips go in parallel
         reformatter = av.video.reformatter.VideoReformatter()            # one for all frames: setting it up costs most
-        fps, first, count = float(stream.average_rate or 1), None, 0
+        fps, count = float(stream.average_rate or 1), 0
         try:
-            for frame in container.decode(stream):
-                seconds = frame.time if frame.time is not None else count / fps
-                first = seconds if first is None else first
+            for frame in _packets(container, stream, wanted):
+                stamp = round(count / fps / stream.time_base) if frame.pts is None else frame.pts
+                first = stamp if first is None else first
+                number = count if wanted is None else wanted.get(stamp)
                 count += 1
-                yield Frame(seconds - first, frame, stream.sample_aspect_ratio, reformatter)
+                if number is not None:
+                    yield Frame(number, float((stamp - first) * stream.time_base), frame, stream.sample_aspect_ratio, reformatter)
         except av.error.FFmpegError as error:
             raise VideoError(path, "truncated", f"the file breaks off after {count} frames. Copy or download it again.") from error
-        expected = stream.frames or round(fps * _promised_seconds(container, stream))
-    if count < 0.98 * expected - (not stream.frames):
+        expected = _promised_frames(container, stream)
+    if wanted is None and count < 0.98 * expected - (not stream.frames):
         raise VideoError(path, "truncated", f"only {count} of {expected} frames can be decoded. Copy or download it again.")
 
 
-def _promised_seconds(container, stream):
-    """Seconds that a file without a count of frames promises: of its picture track, else of the file if there is nothing else in it."""
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0
+def _packets(container, stream, wanted):
+    """The decoded frames of a stream; when some are `wanted`, others that nothing is made from are skipped."""
+    for packet in container.demux(stream):
+        if wanted is not None:
+            stream.codec_context.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in wanted else "NONREF"
+        yield from packet.decode()
+
+
+def stamps(path):
+    """Presentation stamps of a file's frames in order of show, from its packets alone; None where they do not tell (no stamps, two alike,
+    fewer than the file promises)."""
+    import av
+
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        try:
+            found = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
+        except av.error.FFmpegError:
+            return None
+        short = len(found) < 0.98 * _promised_frames(container, stream)
+    return None if short or not found or None in found or len(set(found)) < len(found) else sorted(found)
+
+
+def times(path):
+    """Seconds of a file's frames since the first one, float [N] in order of show. Where the packets do not tell, all is decoded."""
+    known = stamps(path)
+    if known is None:
+        return np.array([frame.seconds for frame in _decode(path)])
+    with _open(path) as container:
+        return np.array([float((stamp - known[0]) * container.streams.video[0].time_base) for stamp in known])
+
+
+def _promised_frames(container, stream):
+    """Number of frames by the file's head: counted, else from the seconds of its picture track, or of the file if nothing else is in it."""
+    if stream.frames:
+        return stream.frames
+    own = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    alone = (container.duration or 0) / 1e6 if len(container.streams) == 1 else 0.0
+    return round(float(stream.average_rate or 1) * (own or alone))
 
 
 def iter_frames(path):
@@ -203,10 +262,7 @@ def read(path, count=None, indices=None, size=None):
     if needed > MAX_BYTES:
         raise VideoError(path, "too_large", f"{kept} frames of {width}x{height} take {needed / 2**30:.1f} GiB of memory. Ask "
                          "for fewer frames with count=, for smaller ones with size=, or cut the video first (notebook 02).")
-    frames = {}
-    for number, frame in enumerate(decode(path)):
-        if wanted is None or number in wanted:
-            frames[number] = frame.rgb(None if size is None else (height, width))
+    frames = {frame.number: frame.rgb(None if size is None else (height, width)) for frame in decode(path, wanted)}
     order = sorted(frames) if indices is None else list(indices)
     missing = [i for i in order if i not in frames]
     if missing:

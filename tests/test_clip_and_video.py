@@ -96,7 +96,7 @@ def test_a_huge_video_is_refused_before_decoding(tmp_path, frames, monkeypatch):
     path = video.write(tmp_path / "v.mp4", frames, 8)
     long = video.VideoInfo(1920, 1080, 30, 30 * 60, 60, 8_000_000, "h264")             # a minute of full HD: 10 GiB of frames
     monkeypatch.setattr(video, "probe", lambda _: long)
-    monkeypatch.setattr(video, "iter_frames", lambda _: pytest.fail("it was decoded"))
+    monkeypatch.setattr(video, "decode", lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(VideoError, match="10.4 GiB of memory") as caught:
         video.read(path)
     assert caught.value.reason == "too_large"

@@ -382,7 +382,7 @@ def piece(path, start_s, end_s, width=640):
                 if at >= end_s - 1e-6:
                     break
                 if at >= start_s - 1e-6:
-                    frames.append(video.Frame(at, frame, stream.sample_aspect_ratio, reformatter).rgb(size))
+                    frames.append(video.Frame(len(frames), at, frame, stream.sample_aspect_ratio, reformatter).rgb(size))
     except av.error.FFmpegError as error:
         raise VideoError(path, "truncated", f"the file cannot be decoded at {start_s:.1f} s. Copy or download it again.") from error
     if not frames:

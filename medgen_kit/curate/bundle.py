@@ -39,34 +39,35 @@ def plan(row):
     return [row["start_s"] + (k + 0.5) / FIVE * seconds for k in range(FIVE)], [row["start_s"] + k * seconds / some for k in range(some)]
 
 
-def pick(frames, first, last, times, fps):
-    """Yield (number of the list, frame) for each list of `times`, in order: the frame that comes nearest after each time.
+def pick(seconds, row, wanted, fps):
+    """Numbers of the frames of a row that come nearest after each of the `wanted` times; the row's last frame for times behind it.
 
-    frames: (number, video.Frame) pairs. Only numbers first..last are looked at; times that lie behind the last one get that one.
+    seconds: of the upload's frames, [N] from `video.times`. fps: their mean rate.
     """
-    due = [list(part) for part in times]
-    for number, frame in frames:
-        if number < first:
-            continue
-        for which, part in enumerate(due):
-            while part and (frame.seconds + 0.5 / fps >= part[0] or number >= last):
-                part.pop(0)
-                yield which, frame
-        if number >= last:
+    first, last = row["first"], min(row["last"], len(seconds) - 1)
+    return [min(last, first + int(k)) for k in np.searchsorted(seconds[first:last + 1] + 0.5 / fps, wanted)]
+
+
+def until(frames, number):
+    """The next Frames of an iterator, up to frame `number`."""
+    for frame in frames:
+        yield frame
+        if frame.number >= number:
             return
 
 
 def bundles(path, rows, fps):
     """Yield (row, Bundle) for rows of an upload in order of time; `fps` is the upload's mean rate. Raises VideoError."""
-    frames = enumerate(video.decode(path))
-    for row in rows:
-        five, grey, seconds = [], [], []
-        for which, frame in pick(frames, row["first"], row["last"], plan(row), fps):
-            if which == 0:
-                five.append(frame.rgb())
-            elif not seconds or frame.seconds > seconds[-1]:
-                grey.append(frame.small(HEIGHT))
-                seconds.append(frame.seconds)
-        if len(five) < FIVE:
+    seconds = video.times(path)
+    picks = [[pick(seconds, row, wanted, fps) for wanted in plan(row)] for row in rows]
+    frames = video.decode(path, {number for both in picks for part in both for number in part})
+    for row, (five, grey) in zip(rows, picks):
+        large, small = {}, {}
+        for frame in until(frames, max(five + grey)):
+            large |= {frame.number: frame.rgb()} if frame.number in five else {}
+            small |= {frame.number: frame.small(HEIGHT)} if frame.number in grey else {}
+        if large.keys() != set(five) or not small:
             raise VideoError(path, "truncated", f"its frames {row['first']} to {row['last']} could not be read a second time.")
-        yield row, Bundle(np.stack(five), np.stack(grey), np.array(seconds) - seconds[0])
+        numbers = sorted(small)
+        yield row, Bundle(np.stack([large[number] for number in five]), np.stack([small[number] for number in numbers]),
+                          seconds[numbers] - seconds[numbers[0]])

@@ -14,11 +14,12 @@ def cut_upload(path, name, rows, config, folder, synthetic):
     The shot's middle as config.frames pictures at config.fps and config.size pixels, or all of it less config.trim seconds at both ends.
     """
     fps = rows[0]["fps"]
-    frames, records = enumerate(video.decode(path)), []
-    for row in rows:
-        times, rate = moments(row, config, fps)
-        picked = bundle.pick(frames, row["first"], row["last"], [times], fps)
-        pictures = np.stack([frame.rgb(shape(frame.size, config)) for _, frame in picked])
+    seconds, asked, records = video.times(path), [moments(row, config, fps) for row in rows], []
+    picks = [bundle.pick(seconds, row, wanted, fps) for row, (wanted, _) in zip(rows, asked)]
+    frames = video.decode(path, {number for numbers in picks for number in numbers})
+    for row, numbers, (_, rate) in zip(rows, picks, asked):
+        made = {frame.number: frame.rgb(shape(frame.size, config)) for frame in bundle.until(frames, max(numbers))}
+        pictures = np.stack([made[number] for number in numbers])
         if config.crop:
             pictures = cropped(pictures, row, config)
         pictures, record = privacy.protect(pictures, rate, row["video_category"], {"text": config.text, "faces": config.faces})

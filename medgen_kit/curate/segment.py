@@ -57,8 +57,8 @@ def scan(path, step, size, detector=None):
     fps = video.probe(path).fps
     detector, number, due, last = detector or cut_detector(fps), -1, 0.0, 0.0
     numbers, times, thumbs, cuts = [], [], [], []
-    for number, frame in enumerate(video.decode(path)):
-        small, last = frame.small(WATCHED, grey=False), frame.seconds
+    for frame in video.decode(path):
+        number, small, last = frame.number, frame.small(WATCHED, grey=False), frame.seconds
         cuts += detector.process_frame(FrameTimecode(number, fps), np.ascontiguousarray(small[:, :, ::-1]))
         if last + 0.5 / fps >= due:
             numbers.append(number)

@@ -1,7 +1,6 @@
 """Stage "sources": the sample dataset of the course. Simulated clips, brain sweeps and real clips as one VideoFolder."""
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +8,11 @@ import numpy as np
 from .. import sources, video
 from ..clip import Clip, write_folder
 from ..errors import KitError
+from ..machine import side_by_side
 from . import brain, real
 
 CHUNK = 96                            # clips rendered at once
+WORTH = 12                            # chunks from which a second process is worth its start
 SHARE = 0.03                          # share of the seen combinations' clips that goes to val, and to test
 OURS = "CC BY 4.0, MedGen Kit"
 CAMERA = {"advancing": "dolly in", "withdrawing": "dolly out"}     # endoscopy.camera; every other simulated camera stands still
@@ -41,13 +42,15 @@ def build(work):
     if data.source != "samples":
         raise KitError(f"data.source '{data.source}' is not known. It is 'samples' or 'medvideocap'.")
     jobs = plan(data.clips, data.real_sweeps, work.profile.seed)
-    clips = []
-    with ThreadPoolExecutor(2) as pool:                             # PyAV lets go of the lock while it encodes
-        for start in range(0, len(jobs), CHUNK):
-            clips += _chunk(jobs[start:start + CHUNK], start // CHUNK, work, pool)
-            if start // CHUNK % 8 == 7 or start + CHUNK >= len(jobs):
-                work.say(f"{len(clips)} of {len(jobs)} clips")
-        clips += list(pool.map(lambda one: _real(one, work), real.clips(data.frames, data.size, data.fps)))
+    chunks = [jobs[start:start + CHUNK] for start in range(0, len(jobs), CHUNK)]
+    made, done = {}, 0
+    for number, made[number] in side_by_side(make_chunk, [(chunk, k, work.profile, work.out) for k, chunk in enumerate(chunks)],
+                                             2 if len(chunks) >= WORTH else 1):
+        done += len(made[number])
+        if len(made) % 8 == 0 or done == len(jobs):
+            work.say(f"{done} of {len(jobs)} clips")
+    clips = [clip for _, part in sorted(made.items()) for clip in part]
+    clips += [_real(one, work) for one in real.clips(data.frames, data.size, data.fps)]
     order = np.random.default_rng((work.profile.seed, 3)).permutation(len(clips))
     write_folder(work.out, [clips[i] for i in order])
     return _figures(clips, work.out)
@@ -96,15 +99,19 @@ def _splits(count, distinct, rng):
     return list(splits)
 
 
-def _chunk(jobs, number, work, pool):
+def make_chunk(jobs, number, profile, out):
     """Clips of one chunk of jobs. Only files that are not there yet are rendered and written."""
-    data, seed = work.profile.data, (work.profile.seed + 1) * 100_003 + number
-    paths = [work.out / "videos" / f"{job.name}.mp4" for job in jobs]
-    if not all(path.is_file() for path in paths):
-        frames = sources.render([job.factors for job in jobs], seed, frames=data.frames, size=data.size)
-        missing = [i for i, path in enumerate(paths) if not path.is_file()]
-        list(pool.map(lambda i: video.write(paths[i], frames[i], data.fps, synthetic=jobs[i].modality != "brain"), missing))
-    return list(pool.map(lambda i: _clip(jobs[i], paths[i], seed, i, data.frames), range(len(jobs))))
+    data, seed = profile.data, (profile.seed + 1) * 100_003 + number
+    paths = [out / "videos" / f"{job.name}.mp4" for job in jobs]
+    missing = [not path.is_file() for path in paths]
+    frames = sources.render([job.factors for job in jobs], seed, frames=data.frames, size=data.size) if any(missing) else None
+
+    def make(i):
+        if missing[i]:
+            video.write(paths[i], frames[i], data.fps, synthetic=jobs[i].modality != "brain")
+        return _clip(jobs[i], paths[i], seed, i, data.frames)
+
+    return [make(i) for i in range(len(jobs))]
 
 
 def _clip(job, path, seed, i, frames):

@@ -64,7 +64,8 @@ def test_one_of_two_nodes_dies_and_every_row_comes_back(uploads, tmp_path):
                 cluster.remove_node(second, allow_graceful=False)
                 seen.append("KILLED")
 
-        curate({str(uploads)!r}, {str(tmp_path / "ray")!r}, json.loads({json.dumps(SETTINGS)!r}), engine="ray", address=cluster.address, say=say)
+        curate({str(uploads)!r}, {str(tmp_path / "ray")!r}, json.loads({json.dumps(SETTINGS)!r}), engine="ray",
+               address=cluster.address, say=say)
         open({str(tmp_path / "seen.json")!r}, "w").write(json.dumps(seen))
         cluster.shutdown()
     """)

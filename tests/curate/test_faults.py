@@ -128,6 +128,34 @@ def test_frames_at_unequal_times_are_sampled_by_time(odd_files, tmp_path):
         assert row.start_s == pytest.approx(times[row.first], abs=1e-3) and row.end_s >= times[row.last]
 
 
+def test_some_frames_are_those_of_a_whole_pass(odd_files, monkeypatch):
+    folder, wanted = odd_files
+    usable = [name for name, reason in wanted.items() if not reason]
+    assert len(usable) >= 8
+    for name in usable:
+        path = folder / name
+        whole = list(video.decode(path))
+        numbers = [0, 3, 4, 9, 14, len(whole) - 1]
+        some = list(video.decode(path, [*reversed(numbers), 5000]))
+        assert [frame.number for frame in some] == numbers, name
+        for frame in some:
+            assert np.array_equal(frame.rgb(), whole[frame.number].rgb()) and frame.seconds == whole[frame.number].seconds, name
+        assert np.array_equal(video.times(path), [frame.seconds for frame in whole]), name
+    monkeypatch.setattr(video, "stamps", lambda _: None)                 # packets that tell nothing: everything is decoded
+    assert [frame.number for frame in video.decode(folder / "good.mp4", [2, 7])] == [2, 7]
+    assert len(video.times(folder / "good.mp4")) == 24
+    monkeypatch.setattr(video, "stamps", lambda _: list(range(0, 999 * 100, 100)))        # packets that lie
+    assert [frame.number for frame in video.decode(folder / "good.mp4", [2, 7])] == [2, 7]
+
+
+def test_frames_that_nothing_is_made_from_are_skipped(tmp_path, monkeypatch):
+    path, decoded = video.write(tmp_path / "long.mp4", shot(3, 120, (96, 128), dx=2), 24), []
+    passed = video._packets
+    monkeypatch.setattr(video, "_packets", lambda *given: (decoded.append(frame) or frame for frame in passed(*given)))
+    assert [frame.number for frame in video.decode(path, [5, 60, 119])] == [5, 60, 119]
+    assert len(decoded) < 90
+
+
 def test_two_hundred_mutated_videos_end_as_candidates_or_with_a_reason(tmp_path):
     rng, folder = random.Random(7), tmp_path / "raw"
     folder.mkdir()
