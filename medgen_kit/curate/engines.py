@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from ..errors import KitError
@@ -17,34 +16,41 @@ class Local:
     """A pool of config.workers processes on this machine; 0 works here, one shard after another."""
 
     def __init__(self, config, folder, out, address=None):
-        self.config, self.folder, self.out, self.guards, self.own = config, folder, out, [], threading.local()
+        self.config, self.folder, self.out, self.guards, self.free = config, folder, out, [], []
 
     def run(self, waiting):
-        """Yield the keys of the shards as they are done."""
+        """Yield the keys of the shards as they are done. The processes stay for the next call; `close` ends them."""
         if not self.config.workers:
             for shard in waiting:
                 yield process_shard(shard, self.config, self.folder, self.out)
             return
-        pool = ThreadPoolExecutor(min(self.config.workers, max(1, len(waiting))))
+        pool, left = ThreadPoolExecutor(min(self.config.workers, max(1, len(waiting)))), len(waiting)
         try:
             for done in as_completed([pool.submit(self._work, shard) for shard in waiting]):
                 yield done.result()
+                left -= 1
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            self.close()
+            if left:                                          # broken off: do not wait for what is under way
+                self.close()
             pool.shutdown()
 
     def _work(self, shard):
-        if not hasattr(self.own, "guard"):
-            self.own.guard = Guard(self.config.seconds_per_file)
-            self.guards.append(self.own.guard)
-        return process_shard(shard, self.config, self.folder, self.out, self.own.guard)
+        try:
+            guard = self.free.pop()
+        except IndexError:
+            guard = Guard(self.config.seconds_per_file)
+            self.guards.append(guard)
+        try:
+            return process_shard(shard, self.config, self.folder, self.out, guard)
+        finally:
+            self.free.append(guard)
 
     def close(self):
         """End the processes."""
         for guard in self.guards:
             guard.close()
-        self.guards = []
+        self.guards, self.free = [], []
 
 
 class RayShards:

@@ -11,15 +11,16 @@ KINDS = {"medical": BLUE, "title card": ORANGE, "talking head": BROWN, "b-roll":
 
 
 def timeline(path, note, rows, shots=()):
-    """A figure of one upload: pictures, true shots, candidates with the rule that removed them, C and S over time in seconds.
+    """A figure of one upload: pictures, true shots (where known), candidates with the rule that removed them, C and S over time in seconds.
 
     path: the upload. note: its timeline as `stage.timelines` gives it. rows: its decided rows. shots: its true shots, if known.
     """
     import matplotlib.pyplot as plt
 
     fps, end = note["fps"], note["frames"] / note["fps"]
-    figure, (top, truth, ours, lines) = plt.subplots(4, 1, figsize=(9.4, 5.4), sharex=True, layout="constrained",
-                                                     gridspec_kw={"height_ratios": [1.6, 0.8, 0.8, 1.6]})
+    heights = [1.6, *([0.8] if shots else []), 0.8, 1.6]
+    figure, (top, *truth, ours, lines) = plt.subplots(len(heights), 1, figsize=(9.4, 1.1 * sum(heights)), sharex=True, layout="constrained",
+                                                      gridspec_kw={"height_ratios": heights})
     places = [(shot["start"] + shot["end"]) // 2 for shot in shots] or video.sample_indices(note["frames"], 8)
     wide = 0.95 * (min(np.diff(places)) / fps if len(places) > 1 else end)
     pictures, _ = video.read(path, indices=places, size=(90, round(90 * note["width"] / note["height"])))
@@ -29,7 +30,7 @@ def timeline(path, note, rows, shots=()):
         top.imshow(picture, extent=(middle - wide / 2, middle + wide / 2, 0, 1), aspect="auto")
     for shot in shots:
         label = shot["kind"] + "".join(f"\n{name}" for name in shot["defects"])
-        bar(truth, shot["start"] / fps, (shot["end"] + 1) / fps, KINDS[shot["kind"]], label)
+        bar(truth[0], shot["start"] / fps, (shot["end"] + 1) / fps, KINDS[shot["kind"]], label)
     for row in rows:
         kept = not row["removed_by"]
         label = ("KEPT" if kept else row["removed_by"].replace(" ", "\n")) if row["steps"] > 3 else ""
@@ -42,7 +43,7 @@ def timeline(path, note, rows, shots=()):
     lines.plot([], [], ":", color="black", label="cut (PySceneDetect)")
     lines.set(xlabel="time in seconds", ylim=(-0.05, 1.4), yticks=(0, 0.5, 1), xlim=(0, end))
     lines.legend(loc="upper left", ncols=3, fontsize=10)
-    for axis, name in ((top, "upload"), (truth, "truth"), (ours, "our cut")):
+    for axis, name in ((top, "upload"), *((axis, "truth") for axis in truth), (ours, "our cut")):
         axis.set(yticks=[], ylim=(0, 1), ylabel=name)
     return figure
 
