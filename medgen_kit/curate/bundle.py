@@ -17,12 +17,13 @@ class Bundle:
     """What one pass keeps of a clip.
 
     five: uint8 [5, H, W, 3] at interval centres. grey: uint8 [T, 240, w], T >= 9 where the clip has so many frames. seconds: [T] times of
-    `grey`, from the clip's start.
+    `grey`, from the clip's start. kept: for each scorer what it kept of the frames that it chose, None where it takes `five`.
     """
 
     five: np.ndarray
     grey: np.ndarray
     seconds: np.ndarray
+    kept: tuple = ()
 
     def inside(self, border):
         """The grey pictures without the border {"top": pixels of `five`, ...} at their sides."""
@@ -56,18 +57,26 @@ def until(frames, number):
             return
 
 
-def bundles(path, rows, fps):
-    """Yield (row, Bundle) for rows of an upload in order of time; `fps` is the upload's mean rate. Raises VideoError."""
+def bundles(path, rows, fps, scorers=()):
+    """Yield (row, Bundle) for rows of an upload in order of time; `fps` is the upload's mean rate. Raises VideoError.
+
+    scorers: those with `numbers` and `keep` (see `scorers.Dover`) get frames of their own.
+    """
     seconds = video.times(path)
-    picks = [[pick(seconds, row, wanted, fps) for wanted in plan(row)] for row in rows]
+    choosers = [scorer for scorer in scorers if hasattr(scorer, "keep")]
+    picks = [[*(pick(seconds, row, wanted, fps) for wanted in plan(row)),
+              *(scorer.numbers(row["first"], min(row["last"], len(seconds) - 1)) for scorer in choosers)] for row in rows]
     frames = video.decode(path, {number for both in picks for part in both for number in part})
-    for row, (five, grey) in zip(rows, picks):
-        large, small = {}, {}
-        for frame in until(frames, max(five + grey)):
+    for row, (five, grey, *chosen) in zip(rows, picks):
+        large, small, held = {}, {}, {scorer: {} for scorer in choosers}
+        for frame in until(frames, max(map(max, (five, grey, *chosen)))):
             large |= {frame.number: frame.rgb()} if frame.number in five else {}
             small |= {frame.number: frame.small(HEIGHT)} if frame.number in grey else {}
+            for scorer, numbers in zip(choosers, chosen):
+                held[scorer] |= {frame.number: scorer.keep(frame.rgb())} if frame.number in numbers else {}
         if large.keys() != set(five) or not small:
             raise VideoError(path, "truncated", f"its frames {row['first']} to {row['last']} could not be read a second time.")
-        numbers = sorted(small)
+        numbers, asked = sorted(small), dict(zip(choosers, chosen))
+        kept = tuple([held[one][number] for number in asked[one]] if one in asked else None for one in scorers)
         yield row, Bundle(np.stack([large[number] for number in five]), np.stack([small[number] for number in numbers]),
-                          seconds[numbers] - seconds[numbers[0]])
+                          seconds[numbers] - seconds[numbers[0]], kept)

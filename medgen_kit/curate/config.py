@@ -27,7 +27,8 @@ class Config:
     simulators), "pictures:<folder>" (trained on your own: two folders medical/ and other/ with pictures), or "<module>:<function>" of
     yours. embedder: for S and C, "colour" or "clip:<folder>". step: seconds between samples (paper: 1). max_steps: longest clip in steps.
     tau: threshold of S, None for the embedder's own.
-    Measuring. border: "both", "hough" or "luma". aesthetic, technical: "none", "laion:<folder>", or a registered "<name>:<folder>".
+    Measuring. border: "both", "hough" or "luma". aesthetic, technical: "none", "laion:<place>", "dover:<place>" or
+    "module.function:<place>" (`scorers`); a place is a local path or a hub repository.
     read_text: False skips the reading of burned-in text (the dearest measure).
     Deciding. rules: see `decide.Rules`. limits: see `probe.Limits`.
     Cutting. size: pixels of a square clip, with `frames` at `fps` from its middle; None cuts the whole shot as it was filmed, made smaller

@@ -17,7 +17,8 @@ def measure(bundle, scorers=(None, None), read_text=True, method="both"):
     plain = quality.measures(bundle.five)
     row |= {f"q_{name}": round(value, 4) for name, value in plain.items()}
     row["q_technical"] = round(quality.technical(plain), 4)
-    row |= {name: round(scorer(bundle.five), 4) if scorer else None for name, scorer in zip(("aesthetic", "technical"), scorers)}
+    for name, scorer, kept in zip(("aesthetic", "technical"), scorers, bundle.kept or (None, None)):
+        row[name] = round(scorer(bundle.five if kept is None else kept), 4) if scorer else None
     flow, gaps = motion.flows(bundle.grey), np.diff(bundle.seconds)
     row["motion_score"], row["change"] = round(motion.flow_score(flow, gaps), 4), round(motion.change(bundle.grey), 4)
     row["camera"] = motion.camera_motion(bundle.grey, flow, gaps)

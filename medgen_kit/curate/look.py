@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import VideoError
-from . import backends, bundle, features, probe, quality, segment
+from . import backends, bundle, features, probe, segment
+from . import scorers as scoring
 
 TRACK = ("numbers", "medical", "s", "cuts")          # of a timeline
 
@@ -69,7 +70,7 @@ def row_of(part, facts, seen, info, name):
 
 def measure(path, rows, config, fps):
     """Fill the measures of the rows that are medical and long enough, in one pass over the file."""
-    scorers = quality.scorer(config.aesthetic), quality.scorer(config.technical)
+    scorers = scoring.scorer(config.aesthetic), scoring.scorer(config.technical)
     asked = [row for row in rows if row["medical"] > config.rules.medical and row["steps"] >= config.rules.min_steps]
-    for row, held in bundle.bundles(path, asked, fps):
+    for row, held in bundle.bundles(path, asked, fps, scorers):
         row |= features.measure(held, scorers, config.read_text, config.border)

@@ -1,14 +1,11 @@
-"""Quality: plain measures of our own (columns q_*), and the paper's predictors by name.
+"""Plain measures of quality (columns q_*): sharpness, noise, blockiness, light, contrast and colour, under names of our own.
 
-The paper uses the LAION aesthetic predictor and DOVER. Their weights are not ours to ship: without them their fields stay empty and their
-stages are skipped. What can be measured anywhere is sharpness, noise, blockiness, light, contrast and colour, under names of our own.
+The paper uses two trained predictors instead; those are in `scorers`.
 """
 
-from pathlib import Path
 
 import numpy as np
 
-from ..errors import KitError
 
 LUMA_HEIGHT, SHARP_HEIGHT = 240, 120     # every frame is measured at these heights: sharpness depends on size, and grain is not sharpness
 SHARP, NOISY, DARK, FLAT, BLOCKY = 9.0, 14.0, 10.0, 40.0, 1.6      # where `technical` is 0 on each axis
@@ -79,39 +76,3 @@ def technical(m):
     """
     return float(np.tanh(min(np.log(max(m["sharpness"], 1e-6) / SHARP), (NOISY - m["noise"]) / 5, (m["light"] - DARK) / 5,
                              (m["contrast"] - FLAT) / 15, 4 * (BLOCKY - m["blockiness"]))))
-
-
-def laion(frames, folder):
-    """The LAION score, about 1 to 10: mean over the frames of a linear head on unit CLIP embeddings.
-
-    folder: CLIP weights (transformers) and `aesthetic_head.npz` with `weight` [D] and `bias` beside them.
-    """
-    from .backends import ClipBackend
-
-    head = Path(folder) / "aesthetic_head.npz"
-    if not head.is_file():
-        raise KitError(f"aesthetic scorer 'laion' needs {head}. Take the linear head of LAION's aesthetic predictor for your CLIP model "
-                       "and save its weight [D] and bias with numpy.savez under that name.")
-    with np.load(head) as saved:
-        weight, bias = saved["weight"].ravel(), float(np.ravel(saved["bias"])[0])
-    return float((ClipBackend(folder).embed(frames) @ weight + bias).mean())
-
-
-SCORERS = {"laion": laion}
-
-
-def register(name, function):
-    """Make a scorer known: function(frames uint8 [T, H, W, 3], folder) -> float. DOVER comes in this way."""
-    SCORERS[name] = function
-
-
-def scorer(name):
-    """The function frames -> float for "laion:<folder>" or any registered "<name>:<folder>"; None for "none"."""
-    if name == "none":
-        return None
-    kind, _, folder = name.partition(":")
-    if kind not in SCORERS:
-        how = ("DOVER is not on the package index: get its code and weights from its authors (github.com/VQAssessment/DOVER) and call "
-               "quality.register('dover', function). " if kind == "dover" else "")
-        raise KitError(f"there is no scorer '{kind}'. {how}Known: none, {', '.join(sorted(SCORERS))}.")
-    return lambda frames: SCORERS[kind](frames, folder)

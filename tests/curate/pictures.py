@@ -73,3 +73,8 @@ def slowly(frames):
     import time
     time.sleep(0.3)
     return np.ones(len(frames))
+
+
+def light(place):
+    """A maker of a scorer: mean brightness over `place`."""
+    return lambda frames: float(frames.mean()) / float(place)

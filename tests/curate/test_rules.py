@@ -117,15 +117,6 @@ def test_blockiness_ignores_one_hard_edge_on_the_grid():
     assert quality.blockiness(np.kron(np.random.default_rng(0).integers(0, 255, (30, 40)), np.ones((8, 8))).astype(np.uint8)) > 10
 
 
-def test_an_unknown_scorer_says_how_to_get_it_and_a_registered_one_runs(monkeypatch):
-    with pytest.raises(KitError, match="quality.register"):
-        quality.scorer("dover:weights")
-    monkeypatch.setattr(quality, "SCORERS", dict(quality.SCORERS))
-    quality.register("dover", lambda frames, folder: len(frames) / 10)
-    assert quality.scorer("dover:weights")(np.zeros((5, 4, 4, 3), np.uint8)) == 0.5
-    assert quality.scorer("none") is None
-
-
 @pytest.mark.parametrize(("move", "word"), [
     ({}, "static shot"), ({"dx": -4}, "pan right"), ({"dx": 4}, "pan left"), ({"dy": -4}, "tilt down"),
     ({"dy": 4}, "tilt up"), ({"zoom": 0.02}, "zoom in"),

@@ -88,17 +88,6 @@ def tiny_clip(folder):
     return folder
 
 
-def test_laion_score_needs_its_head_and_is_the_mean_of_a_linear_head(tmp_path):
-    from medgen_kit import KitError
-    from medgen_kit.curate import quality
-    folder, frames = tiny_clip(tmp_path), shot(1, 5, (48, 64))
-    with pytest.raises(KitError, match="aesthetic_head.npz"):
-        quality.laion(frames, folder)
-    weight = np.arange(16, dtype=np.float32)
-    np.savez(folder / "aesthetic_head.npz", weight=weight, bias=np.float32(5))
-    assert quality.laion(frames, folder) == pytest.approx(float((backends.ClipBackend(folder).embed(frames) @ weight).mean() + 5), rel=1e-5)
-
-
 def test_an_unknown_embedder_and_a_folder_without_weights_are_refused(tmp_path):
     from medgen_kit import KitError
     with pytest.raises(KitError, match="no embedder 'dino'"):
