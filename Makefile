@@ -1,7 +1,7 @@
 # MedGen Kit. Two commands matter: `make course` runs all notebooks, `make test` checks everything.
 PYTHON  ?= python3
 PROFILE ?= cpu
-NAME    ?= $(PROFILE)
+NAME    ?= $(basename $(notdir $(PROFILE)))
 SEED    ?= 0
 ONLY    ?=
 VENV    := .venv

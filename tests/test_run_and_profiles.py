@@ -253,6 +253,25 @@ def test_sizes_of_the_right_kind_are_taken(tmp_path):
     assert made.generate.size == profiles.load("cpu").generate.size
 
 
+def test_a_profile_of_ones_own_starts_from_another(tmp_path, monkeypatch):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("base: smoke\ncurate: {folder: /videos}\ngenerate: {minutes: 1.5}\n")
+    monkeypatch.chdir(tmp_path)
+    found, base = profiles.load("mine.yaml", seed=3, ablate={"steps": 5}), profiles.load("smoke")
+    assert (found.name, found.place, found.seed) == ("mine", str(mine), 3) and base.place == "smoke"
+    assert found.curate.folder == "/videos" and found.generate.minutes == 1.5 and found.ablate.steps == 5
+    assert found.data.as_dict() == base.data.as_dict() and "smoke" in found.about and "mine.yaml" in found.about
+    monkeypatch.setenv("MEDGEN_PROFILE", str(mine))
+    assert profiles.load().name == "mine"
+    for text, said in (("curate: {folder: x}", "base: cpu"), ("base: smoke\ncurat: {folder: x}", "did you mean 'curate'"),
+                       ("base: [", "no YAML"), ("base: smok", "did you mean 'smoke'"), ("base: smoke\ncurate: {folder: 3}", "must be a text"), ("- 1", "base: cpu")):
+        mine.write_text(text)
+        with pytest.raises(KitError, match=said):
+            profiles.load(str(mine))
+    with pytest.raises(KitError, match="cannot be read"):
+        profiles.load(str(tmp_path / "none.yaml"))
+
+
 def test_a_profile_that_the_machine_cannot_serve_is_refused_with_what_is_missing():
     here = {"gpu": None, "gpu_memory_gib": None, "capability": None, "free_disk_gib": 500}
     t4 = {"gpu": "T4", "gpu_memory_gib": 15, "capability": (7, 5), "free_disk_gib": 500}

@@ -89,7 +89,7 @@ class Course:
         started = time.time()
         part = target.with_name(f".{target.name}.part.ipynb")
         line = Line(head, left * self.pace(), started, self.say)
-        parameters = {"profile": self.run.profile.name, "seed": self.run.profile.seed, "run_name": self.run.root.name}
+        parameters = {"profile": self.run.profile.place, "seed": self.run.profile.seed, "run_name": self.run.root.name}
         try:
             execute(notebook, part, parameters, line.stage)
         except NotebookFailed:
@@ -125,7 +125,8 @@ class Course:
         import nbformat
 
         cells = [(cell.cell_type, cell.source) for cell in nbformat.read(notebook, 4).cells]
-        facts = [cells, self.run.profile.name, self.run.profile.seed, self.code]
+        profile = self.run.profile
+        facts = [cells, profile.name, profile.settings(*profile.sections), profile.seed, self.code]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]
 
     def fresh(self, notebook):

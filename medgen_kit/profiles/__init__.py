@@ -32,10 +32,10 @@ class Section(SimpleNamespace):
 
 
 class Profile:
-    """Sizes by section (`cfg.data`, `cfg.generate`, ...), with `name`, `about` and `seed`."""
+    """Sizes by section (`cfg.data`, `cfg.generate`, ...), with `name`, `about` and `seed`. place: what `load` finds it by again."""
 
-    def __init__(self, name, settings, seed=0):
-        self.name, self.seed = name, int(seed)
+    def __init__(self, name, settings, seed=0, place=""):
+        self.name, self.seed, self.place = name, int(seed), place or name
         self.about = settings.pop("about")
         self.requires = Section(**settings.pop("requires"))
         self.sections = {key: Section(**value) for key, value in settings.items()}
@@ -73,19 +73,39 @@ def read(name):
 def load(name="", seed=0, check=True, **overrides):
     """The profile `name`; empty means $MEDGEN_PROFILE, else `cpu`. Refused when this machine cannot serve it.
 
+    name: may also be the path of a YAML file of your own: `base`, the profile to start from, and the sizes that differ by section.
     seed: a whole number, 0 to 2**32 - 1. overrides: single sizes by section, for example `generate={"minutes": 1}`.
     check=False skips the machine check. Raises KitError for an unknown name, another kind of value, or a number below 0.
     """
     if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or not 0 <= seed < SEEDS:
         raise KitError(f"seed is {seed!r}, but it must be a whole number, 0 to {SEEDS - 1}.")
     name = name or os.environ.get("MEDGEN_PROFILE") or DEFAULT
-    settings = read(name)
-    for section, values in overrides.items():
+    place = str(Path(name).expanduser().resolve()) if str(name).endswith((".yaml", ".yml")) else ""
+    name, settings, own = own_file(place) if place else (name, read(name), {})
+    for section, values in [*own.items(), *overrides.items()]:
         settings[section] = override(name, settings, section, values)
-    profile = Profile(name, settings, seed)
+    profile = Profile(name, settings, seed, place)
     if check:
         refuse_if_too_big(profile)
     return profile
+
+
+def own_file(path):
+    """(name, settings of its base, its own sections) of a user's YAML file."""
+    import yaml
+
+    path = Path(path)
+    try:
+        own = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise KitError(f"the profile file {path} cannot be read ({error.strerror}).") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise KitError(f"the profile file {path} is no YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(own, dict) or not isinstance(own.get("base"), str):
+        raise KitError(f"the profile file {path} must name the profile that it starts from, for example:\nbase: cpu\n"
+                       "curate: {folder: /home/me/videos}")
+    base = own.pop("base")
+    return path.stem, read(base) | {"about": f"{own.pop('about', '')} (profile '{base}' with {path.name})".strip()}, own
 
 
 def override(name, settings, section, values):

@@ -22,7 +22,8 @@ def by_hand(folder, frames, weight, bias):
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     made = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})(list(frames), return_tensors="pt")
-    model = (CLIPModel if '"clip"' in (folder / "config.json").read_text() else CLIPVisionModelWithProjection).from_pretrained(folder).eval()
+    kind = CLIPModel if '"clip"' in (folder / "config.json").read_text() else CLIPVisionModelWithProjection
+    model = kind.from_pretrained(folder).eval()
     with torch.no_grad():
         seen = model.visual_projection(model.vision_model(pixel_values=made["pixel_values"]).pooler_output)
     return float((seen / seen.norm(dim=-1, keepdim=True)).double().numpy().dot(weight).mean() + bias)
