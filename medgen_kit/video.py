@@ -15,6 +15,7 @@ from .whole import whole
 MAX_BYTES = 2 * 2**30                 # refuse to hold more than this of frames in memory: 5.5 minutes of 640x480 at 8 frames a second
 SAME_BYTES = "rc-lookahead=0:no-mbtree=1"      # x264's look-ahead gives pictures under 64 pixels other bytes every time
 STILLS = ("mjpeg", "png", "gif", "webp")
+LISTS = ("concat", "hls", "dash", "imf")        # kinds of file that play others
 FIRST = 32                            # packets in which the first picture is looked for
 NO_INDEX = "the MP4 has no index (the recording or copy broke off). Copy it again."
 SYNTHETIC = "SYNTHETIC - not for clinical use"
@@ -61,6 +62,9 @@ def _open(path):
         raise VideoError(path, "not_media", "this is not a video file, whatever its name says.") from error
     except OSError as error:
         raise VideoError(path, "unreadable", f"the disk does not give this file ({error.strerror or error}). Copy it again.") from error
+    if container.format.name.split(",")[0] in LISTS:
+        container.close()
+        raise VideoError(path, "not_media", "this is a list of other files, not a video. Name the videos themselves.")
     if not container.streams.video:
         nothing = not container.streams
         container.close()
@@ -150,40 +154,40 @@ def decode(path, numbers=None):
     """Yield the Frames of a file in one forward pass, in order of show. A file that breaks off raises VideoError 'truncated'.
 
     numbers: only these frames (counted from 0) are yielded, and of the others only those are decoded that they are made from. A number
-    past the end yields nothing.
+    past the end, or whose frame is broken, yields nothing.
     """
+    known = stamps(path)
     if numbers is None:
-        yield from _decode(path)
+        yield from _decode(path, known)
         return
-    left, known = sorted(set(numbers)), stamps(path)
-    if known is not None:
-        wanted = {known[number]: number for number in left if 0 <= number < len(known)}
-        for frame in _decode(path, wanted, known[0]):
-            if frame.number != left[0]:                    # the file is not what its packets say: read on without skipping
-                break
-            left.pop(0)
-            yield frame
-        left = [number for number in left if number < len(known)]
+    left = sorted(set(numbers)) if known is None else [number for number in sorted(set(numbers)) if 0 <= number < len(known)]
+    for frame in _decode(path, known, set(left)) if known is not None else ():
+        if frame.number != left[0]:                        # that one could not be decoded: read on without skipping
+            break
+        left.pop(0)
+        yield frame
     if left:
-        yield from (frame for frame in _decode(path) if frame.number in left)
+        yield from (frame for frame in _decode(path, known) if frame.number in left)
 
 
-def _decode(path, wanted=None, first=None):
-    """All frames, or the `wanted` ones ({stamp: number}); `first`: stamp of the first frame."""
+def _decode(path, known=None, wanted=None):
+    """All frames, or the `wanted` ones (numbers). known: the `stamps` of the file, by which frames are numbered; None counts them."""
     import av
 
+    places, needed = {stamp: number for number, stamp in enumerate(known or ())}, None
+    if wanted is not None:
+        needed = {known[number] for number in wanted}
     with _open(path) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1                            # more threads cost more than they save; clips go in parallel
         reformatter = av.video.reformatter.VideoReformatter()            # one for all frames: setting it up costs most
-        fps, count = float(stream.average_rate or 1), 0
+        fps, count, number, first = float(stream.average_rate or 1), 0, -1, known[0] if known else None
         try:
-            for frame in _packets(container, stream, wanted):
+            for frame in _packets(container, stream, needed):
                 stamp = round(count / fps / stream.time_base) if frame.pts is None else frame.pts
                 first = stamp if first is None else first
-                number = count if wanted is None else wanted.get(stamp)
-                count += 1
-                if number is not None:
+                number, count = max(number + 1, places.get(stamp, 0)), count + 1
+                if wanted is None or number in wanted:
                     yield Frame(number, float((stamp - first) * stream.time_base), frame, stream.sample_aspect_ratio, reformatter)
         except av.error.FFmpegError as error:
             raise VideoError(path, "truncated", f"the file breaks off after {count} frames. Copy or download it again.") from error
@@ -192,27 +196,34 @@ def _decode(path, wanted=None, first=None):
         raise VideoError(path, "truncated", f"only {count} of {expected} frames can be decoded. Copy or download it again.")
 
 
-def _packets(container, stream, wanted):
-    """The decoded frames of a stream; when some are `wanted`, others that nothing is made from are skipped."""
+def _packets(container, stream, needed=None):
+    """The decoded frames of a stream; when only some are `needed` (their stamps), others that nothing is made from are skipped."""
     for packet in container.demux(stream):
-        if wanted is not None:
-            stream.codec_context.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in wanted else "NONREF"
+        if needed is not None:
+            stream.codec_context.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in needed else "NONREF"
         yield from packet.decode()
 
 
 def stamps(path):
-    """Presentation stamps of a file's frames in order of show, from its packets alone; None where they do not tell (no stamps, two alike,
-    fewer than the file promises)."""
+    """Presentation stamps of a file's frames in order of show, from its packets; None where they do not tell (no stamps, two alike, fewer
+    than the file promises). Frames before the first that can be decoded (a recording that begins in the middle) do not count."""
     import av
 
     with _open(path) as container:
         stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        found, first = [], None
         try:
-            found = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
+            for packet in container.demux(stream):
+                found += [packet.pts] if packet.size and not packet.is_discard else []
+                if first is None:
+                    first = next((frame.pts for frame in packet.decode()), None)
         except av.error.FFmpegError:
             return None
         short = len(found) < 0.98 * _promised_frames(container, stream)
-    return None if short or not found or None in found or len(set(found)) < len(found) else sorted(found)
+    if short or first is None or None in found or len(set(found)) < len(found):
+        return None
+    return sorted(stamp for stamp in found if stamp >= first)
 
 
 def times(path):
@@ -267,11 +278,15 @@ def read(path, count=None, indices=None, size=None):
     missing = [i for i in order if i not in frames]
     if missing:
         if count is not None and frames:
-            last = max(frames)
-            order = [i if i in frames else last for i in order]
+            order = [nearest(frames, i) for i in order]
         else:
             raise KitError(f"{path} has {len(frames)} of the frames asked for; frame {missing[0]} is past its end.")
     return np.stack([frames[i] for i in order]), info.fps
+
+
+def nearest(found, number):
+    """The key of a dict by frame number that lies nearest to `number`: a frame that could not be decoded has a neighbour."""
+    return number if number in found else min(found, key=lambda one: (abs(one - number), one))
 
 
 def resize(frames, size):

@@ -208,3 +208,45 @@ def test_same_frames_same_bytes(tmp_path, size):
     frames = np.random.default_rng(0).integers(0, 255, (9, size, size, 3), dtype=np.uint8)
     files = {video.write(tmp_path / f"{k}.mp4", frames, 8).read_bytes() for k in range(12)}
     assert len(files) == 1
+
+
+def test_a_recording_that_begins_in_the_middle_is_counted_from_its_first_picture(tmp_path):
+    import av
+
+    whole = tmp_path / "whole.ts"
+    with av.open(str(whole), "w", format="mpegts") as container:
+        stream = container.add_stream("libx264", rate=25, options={"g": "40", "keyint_min": "40", "sc_threshold": "0", "preset": "veryfast"})
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        rng = np.random.default_rng(0)
+        for k in range(1500):
+            picture = rng.integers(0, 60, (64, 96, 3), dtype=np.uint8)
+            for bit in range(11):                                                # the frame's number as bright and dark fields
+                picture[16:48, 8 * bit:8 * bit + 8] = 235 if k >> bit & 1 else 20
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    data, cut = whole.read_bytes(), tmp_path / "cut.ts"
+    for lost in range(60, 400, 10):
+        cut.write_bytes(data[:188 * 3] + data[188 * lost:])
+        with av.open(str(cut)) as container:
+            packets = sum(packet.size > 0 for packet in container.demux(video=0))
+        frames = list(video.decode(cut))
+        if packets - len(frames) > 10:
+            break
+    assert packets - len(frames) > 10, "no cut leaves packets that cannot be decoded"
+
+    def shown(frame):
+        return sum(1 << bit for bit in range(11) if frame.rgb()[20:44, 8 * bit + 2:8 * bit + 6].mean() > 120)
+
+    assert [frame.number for frame in frames] == list(range(len(frames))) and shown(frames[0]) > 0
+    first, wanted = shown(frames[0]), [0, 7, 500, 1001, len(frames) - 1]
+    some = list(video.decode(cut, wanted))
+    assert [(frame.number, shown(frame), frame.seconds) for frame in some] == [(n, first + n, frames[n].seconds) for n in wanted]
+    assert len(video.times(cut)) == len(frames)
+
+
+def test_a_list_of_other_files_is_no_video(tmp_path, frames):
+    video.write(tmp_path / "other.mp4", frames, 8)
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile other.mp4\n")
+    with pytest.raises(VideoError, match="list of other files") as caught:
+        video.probe(tmp_path / "list.mp4")
+    assert caught.value.reason == "not_media"

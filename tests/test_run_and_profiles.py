@@ -263,8 +263,9 @@ def test_a_profile_of_ones_own_starts_from_another(tmp_path, monkeypatch):
     assert found.data.as_dict() == base.data.as_dict() and "smoke" in found.about and "mine.yaml" in found.about
     monkeypatch.setenv("MEDGEN_PROFILE", str(mine))
     assert profiles.load().name == "mine"
-    for text, said in (("curate: {folder: x}", "base: cpu"), ("base: smoke\ncurat: {folder: x}", "did you mean 'curate'"),
-                       ("base: [", "no YAML"), ("base: smok", "did you mean 'smoke'"), ("base: smoke\ncurate: {folder: 3}", "must be a text"), ("- 1", "base: cpu")):
+    wrong = {"curate: {folder: x}": "base: cpu", "base: smoke\ncurat: {folder: x}": "did you mean 'curate'", "base: [": "no YAML",
+             "base: smok": "did you mean 'smoke'", "base: smoke\ncurate: {folder: 3}": "must be a text", "- 1": "base: cpu"}
+    for text, said in wrong.items():
         mine.write_text(text)
         with pytest.raises(KitError, match=said):
             profiles.load(str(mine))

@@ -74,9 +74,9 @@ def bundles(path, rows, fps, scorers=()):
             small |= {frame.number: frame.small(HEIGHT)} if frame.number in grey else {}
             for scorer, numbers in zip(choosers, chosen):
                 held[scorer] |= {frame.number: scorer.keep(frame.rgb())} if frame.number in numbers else {}
-        if large.keys() != set(five) or not small:
+        if not large or not small or not all(held.values()):
             raise VideoError(path, "truncated", f"its frames {row['first']} to {row['last']} could not be read a second time.")
-        numbers, asked = sorted(small), dict(zip(choosers, chosen))
-        kept = tuple([held[one][number] for number in asked[one]] if one in asked else None for one in scorers)
-        yield row, Bundle(np.stack([large[number] for number in five]), np.stack([small[number] for number in numbers]),
+        numbers, asked, near = sorted(small), dict(zip(choosers, chosen)), video.nearest
+        kept = tuple([held[one][near(held[one], number)] for number in asked[one]] if one in asked else None for one in scorers)
+        yield row, Bundle(np.stack([large[near(large, number)] for number in five]), np.stack([small[number] for number in numbers]),
                           seconds[numbers] - seconds[numbers[0]], kept)

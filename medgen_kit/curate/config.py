@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import importlib.util
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -30,7 +31,8 @@ class Config:
     Measuring. border: "both", "hough" or "luma". aesthetic, technical: "none", "laion:<place>", "dover:<place>" or
     "module.function:<place>" (`scorers`); a place is a local path or a hub repository.
     read_text: False skips the reading of burned-in text (the dearest measure).
-    Deciding. rules: see `decide.Rules`. limits: see `probe.Limits`.
+    Deciding. rules: see `decide.Rules`; only `medical` and `min_steps` shape the pieces themselves, so a change of these two looks at the
+    videos again. limits: see `probe.Limits`.
     Cutting. size: pixels of a square clip, with `frames` at `fps` from its middle; None cuts the whole shot as it was filmed, made smaller
     to `short_side` pixels where it is larger. trim: seconds left out at both ends. crop: True cuts black borders off instead of removing
     the clip.
@@ -83,12 +85,32 @@ class Config:
     def mark(self):
         """Hash of what the measures depend on. A changed threshold or cut leaves it as it is, except the limits that segments hang on."""
         facts = {name: value for name, value in asdict(self).items() if name not in LATE}
-        return digest(facts | {"medical_limit": self.rules.medical, "min_steps": self.rules.min_steps})
+        named = [state_of(getattr(self, name)) for name in ("medical", "embedder", "aesthetic", "technical")]
+        return digest(facts | {"medical_limit": self.rules.medical, "min_steps": self.rules.min_steps, "named": named})
 
     def cut_mark(self):
         """Hash of what a finished file depends on besides its shot."""
         asked = ("text", "faces", "size", "frames", "fps", "short_side", "trim", "crop")
-        return digest({name: value for name, value in asdict(self).items() if name in asked})
+        return digest({name: value for name, value in asdict(self).items() if name in asked} | {"named": state_of(self.faces)})
+
+
+def state_of(named):
+    """What tells whether the thing behind a setting "kind:<place>" or "module:function" has changed: names, sizes and times of a folder's
+    files, or the hash of a module's code; "" for a name with nothing behind it here."""
+    kind, _, place = named.partition(":")
+    if not place:
+        return ""
+    if Path(place).exists():
+        files = sorted(path for path in Path(place).rglob("*") if path.is_file()) or [Path(place)]
+        return digest([(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files])
+    for module in (kind, kind.rpartition(".")[0]):
+        try:
+            found = importlib.util.find_spec(module) if module else None
+        except (ImportError, ValueError):
+            continue
+        if found and found.origin and Path(found.origin).is_file():
+            return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:12]
+    return ""
 
 
 def digest(facts):

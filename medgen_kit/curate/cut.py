@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import video
+from ..errors import VideoError
 from . import border, bundle, privacy
 
 
@@ -19,7 +20,9 @@ def cut_upload(path, name, rows, config, folder, synthetic):
     frames = video.decode(path, {number for numbers in picks for number in numbers})
     for row, numbers, (_, rate) in zip(rows, picks, asked):
         made = {frame.number: frame.rgb(shape(frame.size, config)) for frame in bundle.until(frames, max(numbers))}
-        pictures = np.stack([made[number] for number in numbers])
+        if not made:
+            raise VideoError(path, "truncated", f"its frames {row['first']} to {row['last']} could not be read a second time.")
+        pictures = np.stack([made[video.nearest(made, number)] for number in numbers])
         if config.crop:
             pictures = cropped(pictures, row, config)
         pictures, record = privacy.protect(pictures, rate, row["video_category"], {"text": config.text, "faces": config.faces})

@@ -53,7 +53,7 @@ def timeline(seen, judge, config):
     medical = np.asarray(judge(seen.thumbs), float)
     s = segment.similarity(judge.backend.embed(seen.thumbs))
     tau = judge.backend.tau if config.tau is None else config.tau
-    parts = segment.runs(seen.numbers, medical > config.rules.medical, s, seen.cuts, tau, config.max_steps)
+    parts = segment.runs(seen.numbers, medical > config.rules.medical, s, seen.cuts, tau, config.max_steps, config.rules.min_steps)
     return {"numbers": [int(n) for n in seen.numbers], "medical": [round(float(p), 4) for p in medical],
             "s": [round(float(v), 4) for v in s], "cuts": [int(c) for c in seen.cuts], "segments": parts}
 

@@ -111,7 +111,7 @@ class Dover:
     def __init__(self, place):
         import onnxruntime
 
-        found = folder_of(place, ("*.onnx",))
+        found = folder_of(place, ("*.onnx", "*.onnx.data"))
         files = [found] if found.is_file() else sorted(found.glob("*.onnx"))
         if len(files) != 1:
             raise KitError(f"scorer 'dover' needs one .onnx file in {found}, and there are {len(files)}. Get DOVER and its weights from "
@@ -177,7 +177,13 @@ def scorer(name):
     kind, _, place = name.partition(":")
     if not place:
         raise KitError(f"scorer '{name}' names no weights. Say '{kind}:<folder or hub repository>', or 'none'.")
-    return maker(kind)(place)
+    try:
+        return maker(kind)(place)
+    except KitError:
+        raise
+    except Exception as error:                       # readers of weights raise many kinds; each means that these are not usable
+        raise KitError(f"scorer '{name}' could not be made ({type(error).__name__}: {str(error).splitlines()[0]}). Are the weights whole, "
+                       "and those that it needs?") from error
 
 
 def maker(kind):

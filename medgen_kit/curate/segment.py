@@ -83,10 +83,10 @@ def similarity(embeddings):
     return np.sum(embeddings[:-1] * embeddings[1:], axis=1) / np.maximum(length[:-1] * length[1:], 1e-12)
 
 
-def runs(numbers, medical, s, cuts, tau, max_steps=MAX_STEPS):
+def runs(numbers, medical, s, cuts, tau, max_steps=MAX_STEPS, min_steps=MIN_STEPS):
     """The samples as Segments: split where C changes, where S <= tau, and where a cut lies between two samples.
 
-    numbers [N] frame numbers, medical [N] booleans, s [N-1]. Runs of more than `max_steps` steps are split into equal parts, as the paper's
+    numbers [N] frame numbers, medical [N] booleans, s [N-1]. Runs of more than `max_steps` steps are split (see `split`), as the paper's
     6 to 10 second clips ask. Every sample is in exactly one segment; which segments are kept is decided later.
     """
     cut_after = [any(a < cut <= b for cut in cuts) for a, b in zip(numbers[:-1], numbers[1:])]
@@ -94,15 +94,22 @@ def runs(numbers, medical, s, cuts, tau, max_steps=MAX_STEPS):
     for k in range(len(numbers)):
         last = k == len(numbers) - 1
         if last or medical[k] != medical[k + 1] or s[k] <= tau or cut_after[k]:
-            parts += split(start, k, max_steps)
+            parts += split(start, k, max_steps, min_steps)
             start = k + 1
     return [Segment(int(numbers[i]), int(numbers[j]), j - i, bool(medical[i]), float(np.min(s[i:j], initial=1.0))) for i, j in parts]
 
 
-def split(i, j, max_steps):
-    """Samples i..j as equal parts of at most `max_steps` steps; neighbouring parts share no sample."""
-    pieces = int(np.ceil((j - i + 1) / (max_steps + 1)))
-    edges = np.linspace(i, j + 1, pieces + 1).round().astype(int)
+def split(i, j, max_steps, min_steps=MIN_STEPS):
+    """Samples i..j as equal parts of at most `max_steps` steps; neighbouring parts share no sample.
+
+    Where equal parts would all be shorter than `min_steps`, whole ones of `max_steps` are taken from the start and the rest is left over.
+    """
+    count, longest = j - i + 1, max_steps + 1
+    pieces = -(-count // longest)
+    if pieces > 1 and count // pieces <= min_steps < longest:
+        edges = np.array([*range(i, j + 1, longest), j + 1])
+    else:
+        edges = np.linspace(i, j + 1, pieces + 1).round().astype(int)
     return [(int(a), int(b) - 1) for a, b in zip(edges[:-1], edges[1:])]
 
 

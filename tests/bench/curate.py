@@ -88,11 +88,15 @@ def timed(function, items, rounds=2):
 
 
 def ours(paths):
-    """{"decode", "cheap", "reading", "motion", "chain": CPU-seconds a clip} and the motion scores."""
+    """{"decode", "shots", "cheap", "reading", "motion", "chain": CPU-seconds a clip} and the motion scores.
+
+    shots: the search for shots, once an upload, before there are clips; it looks at every frame and has no target. cheap: all measures of
+    one clip but the reading of text, its decoding included.
+    """
     import numpy as np
 
     from medgen_kit import video
-    from medgen_kit.curate import bundle, features, motion, probe, text
+    from medgen_kit.curate import bundle, features, motion, probe, segment, text
 
     row = {"first": 0, "last": FRAMES - 1, "start_s": 0.0, "end_s": FRAMES / RATE}
 
@@ -110,6 +114,7 @@ def ours(paths):
     one(paths[0])
     text.lines(one(paths[0]).five[0])
     found = {"decode": timed(lambda path: sum(1 for _ in video.decode(path)), paths)[0]}
+    found["shots"] = timed(lambda path: segment.scan(path, 1.0, (32, 32)), paths)[0]
     found["cheap"] = timed(lambda path: features.measure(one(path), read_text=False), paths)[0]
     pictures = [one(path).five for path in paths]
     found["reading"] = timed(text.measures, pictures)[0]

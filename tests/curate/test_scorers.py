@@ -9,6 +9,7 @@ from tests.curate.test_segment import tiny_clip
 
 from medgen_kit import KitError, video
 from medgen_kit.curate import bundle, curate, scorers
+from medgen_kit.curate import config as settings
 
 
 @pytest.fixture
@@ -113,25 +114,33 @@ def mean_model(path, parts=2, names=("aes_view", "tech_view")):
 
 
 def test_dover_sees_pieces_of_the_frames_that_it_chose(tmp_path):
-    frames = shot(3, 200, (300, 420), dx=1)
+    frames = shot(3, 300, (300, 420), dx=1)
     path = video.write(tmp_path / "v.mp4", frames, 25)
-    found = scorers.Dover(str(mean_model(tmp_path / "dover.onnx")))
-    row = {"first": 10, "last": 189, "start_s": 0.4, "end_s": 7.6}
+    found = scorers.Dover(str(mean_model(tmp_path / "dover.onnx", parts=4)))
+    row = {"first": 10, "last": 289, "start_s": 0.4, "end_s": 11.6}
     held, = [held for _, held in bundle.bundles(path, [row], 25, (None, found))]
-    assert held.kept[0] is None and len(held.kept[1]) == 3 * 32
+    assert held.kept[0] is None and len(held.kept[1]) == 5 * 32
     decoded, _ = video.read(path)
-    total, marks = 0.0, []
-    for part in range(2):                                        # 180 frames: two parts of 90, of which the middle 64 are seen
+    technical, whole, marks = np.zeros((4, 3, 32, 224, 224), np.float32), np.zeros((1, 3, 32, 224, 224), np.float32), []
+    for part in range(4):                                        # 280 frames: four parts of 70, of which the middle 64 are seen
         for k in range(32):
-            number = 10 + 90 * part + 13 + 2 * k
-            marks.append(number)
+            marks.append(10 + 70 * part + 3 + 2 * k)
             for i in range(7):
                 for j in range(7):
                     y, x = i * (300 // 7) + (300 // 7 - 32) // 2, j * 60 + 14
-                    piece = decoded[number, y:y + 32, x:x + 32].reshape(-1, 3).astype(float)
-                    total += ((piece - scorers.MEAN) / scorers.SPREAD).mean() / (2 * 32 * 49)
-    assert found.numbers(10, 189)[:64] == marks and found.numbers(10, 189)[64:] == [10 + int((k + 0.5) * 180 / 32) for k in range(32)]
-    assert found(held.kept[1]) == pytest.approx(total, abs=1e-4)
+                    for c in range(3):
+                        technical[part, c, k, 32 * i:32 * i + 32, 32 * j:32 * j + 32] = decoded[marks[-1], y:y + 32, x:x + 32, c]
+    for k in range(32):
+        whole[0, :, k] = video.resize(decoded[10 + int((k + 0.5) * 280 / 32)][None], 224)[0].transpose(2, 0, 1)
+    for view in (technical, whole):
+        view -= np.float32([123.675, 116.28, 103.53]).reshape(3, 1, 1, 1)
+        view /= np.float32([58.395, 57.12, 57.375]).reshape(3, 1, 1, 1)
+    assert found.numbers(10, 289)[:128] == marks and found.numbers(10, 289)[128:] == [10 + int((k + 0.5) * 280 / 32) for k in range(32)]
+    given, real = {}, found.model
+    found.model = type("Watched", (), {"run": lambda self, names, views: given.update(views) or real.run(names, views)})()
+    score = found(held.kept[1])
+    assert np.allclose(given["tech_view"], technical, atol=1e-4) and np.allclose(given["aes_view"], whole, atol=1e-4)
+    assert score == pytest.approx(technical.mean(dtype=float), abs=1e-3)           # the model sums 19 million numbers in float32
     assert max(found.numbers(0, 20)) == 20 and min(found.numbers(0, 20)) == 0           # short clips show their last frame again
 
 
@@ -139,6 +148,9 @@ def test_dover_enlarges_small_pictures_and_refuses_what_it_is_not(tmp_path):
     assert scorers.pieces(np.zeros((100, 140, 3), np.uint8)).shape == (224, 224, 3)
     with pytest.raises(KitError, match="convert_to_onnx.py"):
         scorers.Dover(str(tmp_path))
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    with pytest.raises(KitError, match="Are the weights whole"):
+        scorers.scorer(f"dover:{tmp_path / 'broken.onnx'}")
     with pytest.raises(KitError, match="is not DOVER"):
         scorers.Dover(str(mean_model(tmp_path / "other.onnx", names=("x", "y"))))
 
@@ -165,3 +177,18 @@ def test_an_unknown_scorer_is_refused():
     with pytest.raises(KitError, match="names no weights"):
         scorers.scorer("dover")
     assert scorers.scorer("none") is None
+
+
+def test_what_stands_behind_a_name_belongs_to_the_settings(tmp_path):
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "a.onnx").write_bytes(b"one")
+    marks = [settings.load(technical=f"dover:{folder}").mark() for _ in range(2)]
+    (folder / "a.onnx").write_bytes(b"three")
+    marks += [settings.load(technical=f"dover:{folder}").mark(), settings.load(technical="dover:nowhere").mark()]
+    assert marks[0] == marks[1] and len(set(marks)) == 3
+    assert settings.state_of("tests.curate.pictures:slowly") and settings.state_of("tests.curate.pictures.light:100")
+    assert settings.state_of("none") == settings.state_of("colour") == settings.state_of("laion:org/name") == ""
+    faces = [settings.load(faces=f"yunet:{folder / 'a.onnx'}").cut_mark()]
+    (folder / "a.onnx").write_bytes(b"seven")
+    assert settings.load(faces=f"yunet:{folder / 'a.onnx'}").cut_mark() != faces[0]

@@ -58,6 +58,14 @@ def test_long_runs_are_split_and_every_sample_is_used_once():
     assert [n for p in parts for n in range(p.first, p.last + 1)] == list(range(25))
 
 
+@pytest.mark.parametrize("count", range(7, 60))
+def test_no_long_run_is_lost(count):
+    parts = segment.split(0, count - 1, 10, 6)
+    assert [n for a, b in parts for n in range(a, b + 1)] == list(range(count)) and all(b - a <= 10 for a, b in parts)
+    good = [b - a for a, b in parts if 6 <= b - a]
+    assert len(good) >= len(parts) - 1 and sum(steps + 1 for steps in good) >= min(count, max(7, count - 2))
+
+
 def test_cuts_found_counts_hits_and_false_alarms():
     shots = [{"start": 0, "join": "cut"}, {"start": 10, "join": "cut"}, {"start": 20, "join": "fade"}]
     assert agree.cuts_found([11, 22, 30], shots) == {"cut": (1, 1), "fade": (1, 1), "false": 1}
