@@ -67,7 +67,8 @@ def categories(clips, truth, told, default=""):
 def figures(clips, notes, truth, rules):
     """Figures against the truth: precision and recall by rule, joins found by cut detector and by S, clean share of what was kept."""
     good = [note for note in notes if not note["reason"]]
-    missing, total = lost(clips, truth)
+    copied = {note["file"] for note in notes if note["reason"] == "copy"}            # their shots are those of the first
+    missing, total = lost(clips, {name: facts for name, facts in truth.items() if name not in copied})
     return {"rules": {row["rule"]: {k: row[k] for k in ("fired", "right", "planted")} for row in score(clips, truth, rules)},
             "joins": joins(good, truth), "clean": purity(clips, truth)[0], "lost": len(missing), "clean_shots": total}
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import DiskError, KitError, VideoError
 from .agree import acceptance
+from .decide import CUT_FAILED
 
 ANSWERS = ("clean", "slightly noisy", "bad")
 ACCEPTED = ANSWERS[:2]                                          # what the paper counts as good
@@ -66,14 +67,15 @@ def draw_sample(clips, order, survivors=200, rejects=50, seed=0, stages=None, sa
 
 
 def checked(clips, order):
-    """`clips` sorted by clip_id with text categories and `at`, the place of the stage that removed a clip (len(order) = kept)."""
+    """`clips` sorted by clip_id with text categories and `at`, the place of the stage that removed a clip (len(order): it passed all,
+    also one that could not be cut afterwards)."""
     missing = [name for name in ("clip_id", "video_category", "removed_by") if name not in clips]
     if missing:
         raise KitError(f"the table of clips has no column {', '.join(missing)}. Hand in the decided table, one row per candidate clip.")
     if clips["clip_id"].duplicated().any():
         twice = clips["clip_id"][clips["clip_id"].duplicated()].iloc[0]
         raise KitError(f"clip_id '{twice}' stands twice in the table of clips; one row per candidate clip is needed.")
-    places = {name: k for k, name in enumerate(order)} | {"": len(order)}
+    places = {name: k for k, name in enumerate(order)} | {"": len(order), CUT_FAILED: len(order)}
     removed = clips["removed_by"].astype(object).fillna("")
     unknown = sorted(set(map(str, removed)) - set(places))
     if unknown:

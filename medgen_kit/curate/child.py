@@ -3,17 +3,19 @@
 import importlib
 import os
 import pickle
+import signal
 import struct
 import sys
 import threading
 import time
 
-from ..errors import KitError
+from ..errors import DiskError, KitError, disk_advice, is_disk_full
 from .guard import send
 
 
 def main():
     """Answer calls one after another."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)    # batch systems send it to every process: to break off is the parent's affair
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)                                   # what a library prints must not end up among the answers
     threading.Thread(target=leave_with, args=(os.getppid(),), daemon=True).start()
@@ -36,7 +38,8 @@ def answer(name, arguments):
     except Exception as error:
         import traceback
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return "raised", RuntimeError(f"{type(error).__name__}: {error} ({os.path.basename(where.filename)}, line {where.lineno})")
+        text = f"{type(error).__name__}: {error} ({os.path.basename(where.filename)}, line {where.lineno})"
+        return "raised", DiskError(f"{text}. {disk_advice(error)}") if is_disk_full(error) else RuntimeError(text)
 
 
 def leave_with(parent):

@@ -75,6 +75,7 @@ TABLE = (
     Stage("duplicate", "ours", "duplicate_bits", "<=", "duplicate_bits", "nearly the same as another clip", "opencv-python-headless"),
 )
 NAMES = tuple(stage.name for stage in TABLE)
+CUT_FAILED = "cut failed"             # removed_by of a clip that passed every rule and could not be cut
 COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater}
 
 

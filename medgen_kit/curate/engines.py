@@ -2,10 +2,11 @@
 
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 
 from ..errors import KitError
-from .guard import Guard
+from .guard import Guard, Stopped
 from .shards import process_shard
 
 PATIENCE = {"RAY_raylet_start_wait_time_s": "120", "RAY_agent_register_timeout_ms": "120000"}       # for machines that are busy
@@ -17,6 +18,7 @@ class Local:
 
     def __init__(self, config, folder, out, address=None):
         self.config, self.folder, self.out, self.guards, self.free = config, folder, out, [], []
+        self.futures, self.stop = [], threading.Event()
 
     def run(self, waiting):
         """Yield the keys of the shards as they are done. The processes stay for the next call; `close` ends them."""
@@ -26,20 +28,22 @@ class Local:
             return
         pool, left = ThreadPoolExecutor(min(self.config.workers, max(1, len(waiting)))), len(waiting)
         try:
-            for done in as_completed([pool.submit(self._work, shard) for shard in waiting]):
+            self.futures = [pool.submit(self._work, shard) for shard in waiting]
+            for done in as_completed(self.futures):
                 yield done.result()
                 left -= 1
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False)
             if left:                                          # broken off: do not wait for what is under way
                 self.close()
-            pool.shutdown()
 
     def _work(self, shard):
+        if self.stop.is_set():
+            raise Stopped
         try:
             guard = self.free.pop()
         except IndexError:
-            guard = Guard(self.config.seconds_per_file)
+            guard = Guard(self.config.seconds_per_file, self.stop)
             self.guards.append(guard)
         try:
             return process_shard(shard, self.config, self.folder, self.out, guard)
@@ -47,7 +51,9 @@ class Local:
             self.free.append(guard)
 
     def close(self):
-        """End the processes."""
+        """End the processes for good. Shards under way stay open: their calls end with Stopped, no file is blamed, nothing is written."""
+        self.stop.set()
+        wait(self.futures)                # a moment; not for the threads: once interrupted, Thread.join takes a live one for ended
         for guard in self.guards:
             guard.close()
         self.guards, self.free = [], []

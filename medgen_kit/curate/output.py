@@ -2,32 +2,46 @@
 
 import dataclasses
 import json
+import os
 import platform
 import time
 from pathlib import Path
 
-from .. import __version__
-from ..clip import Clip, write_csv, write_folder, write_text
+from .. import __version__, video
+from ..clip import Clip, rows_of, write_csv, write_folder, write_text
 from ..errors import KitError
-from . import agree, audit, card, decide, duplicate, funnel, page, report, shards
+from . import agree, audit, card, decide, duplicate, funnel, page, privacy, report, shards, tables
 
 LICENCE = "CC BY 4.0, MedGen Kit"
+UNREAD = 80                 # pixels across at which a reject is shown whose text was never looked for: too few to read any
 WHAT_IF = {"min_side": (240, 360, 480, 720, 1080), "words": (0, 5, 10, 20, 40, 80, 160), "quality": (-1.0, -0.5, 0.0, 0.5, 0.9),
            "duplicate_bits": (0, 4, 8, 12, 16, 20)}            # thresholds at which the report says what would be kept
+
+
+HAND_ON = """
+## Before you pass it on
+
+- `shards/` holds working files, with every line of text that was read in the videos, names of patients included: do not share it.
+- Lines of text in the tables and records: only of kept clips in which no text was masked, and of those only what nothing identifies in.
+- The file names of the uploads go into the names of clips, into `source_id`, and into the title where no table gives one: rename uploads
+  whose file names say more than they should, then curate again.
+"""
 
 
 def finish(job, clips, notes, quarantine, cuts, truth, told):
     """Write metadata.jsonl and the tables, drop files that no row names, write the manifest; returns the figures."""
     lines = {line["clip_id"]: line for line in cuts}
     failed = {code: line for code, line in lines.items() if line["reason"]}
-    clips.loc[clips["clip_id"].isin(failed), "removed_by"] = "cut failed"
+    clips.loc[clips["clip_id"].isin(failed), "removed_by"] = decide.CUT_FAILED
+    bare = {code for code, line in lines.items() if line["privacy"] and not line["privacy"].get("text figures", {}).get("boxes")}
+    clips["lines"] = [tables.plain(unsaid(json.loads(read or "[]"), category, job.config.text) if code in bare else []) if read else ""
+                      for read, category, code in zip(clips["lines"], clips["video_category"], clips["clip_id"])]
     quarantine = quarantine + [{"file": line["file_name"]} | {key: line[key] for key in ("reason", "message")} for line in failed.values()]
     known = {note["file"]: note for note in notes}
     kept = clips[clips["removed_by"] == ""]
-    names = set(kept["file_name"])
-    for path in (job.out / "videos").glob("*.mp4"):
-        if path.name not in names:
-            path.unlink()
+    for path in clips_of(job.out):
+        if path.name not in set(kept["file_name"]):
+            path.unlink(missing_ok=True)
     records = [record(job, row, known[row["upload"]], truth, told.facts.get(row["upload"], {}), lines[row["clip_id"]]["privacy"])
                for row in kept.to_dict("records")]
     write_folder(job.out, records)
@@ -45,10 +59,44 @@ def finish(job, clips, notes, quarantine, cuts, truth, told):
     figures |= agree.figures(clips, notes, truth, rules) if truth else {}
     facts, synthetic = manifest(job, notes, figures), any(note["synthetic"] for note in notes)
     card.write(job.out / "README.md", clips, table, facts, {clip.licence for clip in records}, synthetic)
+    write_text(job.out / "README.md", (job.out / "README.md").read_text(encoding="utf-8") + HAND_ON)
     if job.config.report:
         show_report(job, clips, long, quarantine, synthetic)
     write_text(job.out / "manifest.json", json.dumps(facts, indent=1, default=str))
     return figures
+
+
+def unsaid(lines, category, text):
+    """The lines read in a clip that may be written down: none where `privacy` masks all text, else those in which nothing identifies.
+
+    A line is also dropped when it does so together with the one before or after it, as a value beside its label.
+    """
+    if privacy.hides_all(category, text):
+        return []
+    alone = [bool(privacy.identifying(line)) for line in lines]
+    pairs = [bool(privacy.identifying(f"{one} {two}")) for one, two in zip(lines, lines[1:])]
+    behind, ahead = [False, *pairs], [pair and not after for pair, after in zip(pairs, alone[1:])] + [False]
+    return [line for line, *why in zip(lines, alone, behind, ahead) if not any(why)]
+
+
+def announce(out, kept, key):
+    """Note the names of the clips that are about to be cut, so that an interrupted curation knows its own files."""
+    shards.write_parquet(out / "shards" / f"{key}.names.parquet", kept[["upload", "clip_id", "file_name"]])
+
+
+def clips_of(out):
+    """Paths of the files in `out`/videos that this folder's shards or records name; whatever else lies there is somebody's own."""
+    import pandas as pd
+
+    names, records = set(), out / "metadata.jsonl"
+    for path in (out / "shards").glob("cut-*.parquet"):
+        try:
+            names |= set(pd.read_parquet(path, columns=["file_name"])["file_name"])
+        except (OSError, ValueError):               # a broken table names nothing
+            continue
+    if records.is_file():
+        names |= {str(row.get("file_name", "")).removeprefix("videos/") for _, row in rows_of(records)}
+    return [path for path in sorted((out / "videos").glob("*.mp4")) if path.name in names]
 
 
 def show_report(job, clips, long, quarantine, synthetic):
@@ -57,7 +105,16 @@ def show_report(job, clips, long, quarantine, synthetic):
 
     def middle(row):
         at = (row["start_s"] + row["end_s"]) / 2
-        return audit.piece(job.folder / row["upload"], max(row["start_s"], at - 1 / row["fps"]), row["end_s"], width=320)[0][:1]
+        end = min(row["end_s"], at + max(1.0, 2 / row["fps"]))
+        frames, fps = audit.piece(job.folder / row["upload"], max(row["start_s"], at - 1 / row["fps"]), end)
+        frames, width = frames[:1], 320
+        if not row["words"] >= 0 and job.config.text != "none":          # nobody looked for text in it
+            width = UNREAD
+        elif row["words"] > 0 or job.config.faces != "none":
+            options = {"text": job.config.text, "faces": job.config.faces, "samples": 1}
+            frames, _ = privacy.protect(frames, fps, row["video_category"], options)
+        height = max(2, round(width * frames.shape[1] / frames.shape[2]))
+        return frames if frames.shape[2] <= width else video.resize(frames, (height, width))
 
     pictures = report.standard(clips, long, order)
     near = duplicate.pairs(clips) if len(clips) else None
@@ -103,10 +160,17 @@ def manifest(job, notes, figures):
     done."""
     tools = {stage.tool: decide.version(stage.tool) for stage in decide.TABLE} | {"av": decide.version("av")}
     return {"medgen_kit": __version__, "python": platform.python_version(), "tools": tools, "engine": type(job.engine).__name__.lower(),
-            "config": dataclasses.asdict(job.config), "config_sha": job.config.mark(), "cut_sha": job.config.cut_mark(),
-            "raw": str(job.folder), "source_seconds": round(sum(note["seconds"] or 0 for note in notes), 1),
+            "config": {name: unplaced(value) for name, value in dataclasses.asdict(job.config).items()},
+            "config_sha": job.config.mark(), "cut_sha": job.config.cut_mark(), "raw": job.folder.name,
+            "source_seconds": round(sum(note["seconds"] or 0 for note in notes), 1),
             "seconds": round(time.time() - job.started, 1), "when": time.strftime("%Y-%m-%d %H:%M"), "figures": figures,
             "privacy": "see extra.privacy of each record: what ran on the clip. Nothing here says that a clip names or shows nobody."}
+
+
+def unplaced(value):
+    """A setting without the place on this machine: of "pictures:/home/me/ward" the kind and the folder's name stay."""
+    kind, colon, place = value.partition(":") if isinstance(value, str) and not os.path.isabs(value) else ("", "", value)
+    return f"{kind}{colon}{Path(place).name}" if isinstance(place, str) and os.path.isabs(place) else value
 
 
 def record(job, row, note, truth, told, privacy):

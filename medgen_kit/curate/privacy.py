@@ -247,6 +247,11 @@ def hide_text(frames, everything, options, lines=None):
 
 # ---- the step
 
+def hides_all(category, text):
+    """True where no text is to be left: policy "all", and imaging or an unknown category, whose bare names nothing here recognises."""
+    return text == "all" or category in (IMAGING, "")
+
+
 def protect(frames, fps, category="", options=None, lines=None):
     """(frames, record) of one clip, uint8 [T, H, W, 3] at full size: text filled, faces covered as `options` say.
 
@@ -260,7 +265,7 @@ def protect(frames, fps, category="", options=None, lines=None):
     detector = faces.load(options.faces)
     record = {"text": "not run", "faces": "not run", "audio": "removed", "container tags": "removed", "note": NOTE}
     if options.text != "none":
-        frames, figures = hide_text(frames, options.text == "all" or category in (IMAGING, ""), options, lines)
+        frames, figures = hide_text(frames, hides_all(category, options.text), options, lines)
         record |= {"text": text_said(figures), "text figures": figures}
         record["text reader"] = reader_name() if lines is None else "given by the caller"
     if detector and category == IMAGING and not detector.imaging:

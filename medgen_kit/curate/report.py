@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from ..errors import KitError
+from .decide import CUT_FAILED
 
 # Colours of figures.py and show.charts that a colour-blind reader can tell apart; a label, a hatch or a mark comes with each.
 # DARK: what takes their place on a dark screen.
@@ -44,7 +45,7 @@ def counts(table, order):
     if "removed_by" not in table and "first_fail" not in table:
         raise KitError("the table has neither removed_by (clips) nor first_fail (stages), so nothing can be counted.")
     removed = table["removed_by"].fillna("") if "removed_by" in table else table["stage"][table["first_fail"].astype(bool)]
-    left, found, rows = table["clip_id"].nunique(), removed.astype(str).value_counts(), []
+    left, found, rows = table["clip_id"].nunique(), removed.astype(str).replace(CUT_FAILED, "").value_counts(), []
     unknown = sorted(set(found.index) - {"", *order})
     if unknown or not left:
         raise KitError(f"clips were removed by '{unknown[0]}', which is not in the order handed in: {', '.join(order)}." if unknown else
@@ -247,7 +248,7 @@ def category_drift(clips, order):
     import plotly.graph_objects as go
 
     (category, names), steps = categories(clips), ("candidates", *order)
-    at = clips["removed_by"].fillna("").map({name: k for k, name in enumerate((*order, ""))}).to_numpy()
+    at = clips["removed_by"].fillna("").map({name: k for k, name in enumerate((*order, ""))} | {CUT_FAILED: len(order)}).to_numpy()
     alive = np.array([[((at >= k) & (category == name)).sum() for k in range(len(steps))] for name in names], float)
     share = alive / np.maximum(1, alive.sum(axis=0))
     fig = go.Figure(go.Heatmap(

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from ..errors import DiskError, KitError, VideoError, is_disk_full
+from ..errors import KitError, VideoError
 from ..whole import whole
 from . import cut, look
 from .guard import Crashed, Guard, Hung
@@ -18,7 +18,7 @@ def process_shard(shard, config, folder, out, guard=None):
     shard: {"key", "kind", "files"}. kind "look": files are [{"name"}]; writes <key>.clips.parquet and <key>.files.parquet. kind "cut":
     files are [{"name", "rows", "synthetic"}]; writes the clips into `out`/videos and <key>.files.parquet, a line a clip. The same function
     under every engine. A file that crashes or hangs its decoder is tried once more and then given up ("decoder_crash", "timeout"). A full
-    disk raises DiskError: that is no fault of a file.
+    disk raises DiskError and a job that is broken off raises Stopped: that is no fault of a file, nothing is written, the shard stays open.
     """
     own = guard is None and config.workers > 0
     guard = Guard(config.seconds_per_file) if own else guard
@@ -50,8 +50,6 @@ def careful(guard, function, path, name, *arguments):
             if attempt == 2:
                 return {"file": name, "reason": reason[type(error)], "message": f"{error}, twice.", "rows": []}
         except RuntimeError as error:
-            if is_disk_full(error):
-                raise DiskError(f"{name}: {error}. Free some disk space, then run the same command again.") from error
             return {"file": name, "reason": "failed", "message": str(error), "rows": []}
     return None
 
@@ -119,7 +117,11 @@ def forget(out, shard):
 
 
 def sweep(out, keep, kind):
-    """Remove the tables of shards of a kind that are not among the keys `keep`: of files or settings that are no more."""
+    """Remove the tables of shards of a kind that are not among the keys `keep`: of files or settings that are no more. What processes
+    that were killed left half-written goes too; nothing else may be at work in `out`."""
     for path in (Path(out) / "shards").glob(f"{kind}-*.parquet"):
         if path.name.split(".")[0] not in keep:
+            path.unlink()
+    for folder in (Path(out), Path(out) / "shards", Path(out) / "videos"):
+        for path in folder.glob(".*.part"):
             path.unlink()

@@ -22,7 +22,9 @@ from ..errors import DiskError, KitError
 LIST = "takedown.jsonl"
 OF_SOURCE = ("source_id", "upload")                                        # columns that say of which source a row is
 OF_CLIP = ("clip_id", "file_name", "clip", "video_name", "file")           # else the first of these decides; "file" may be either
+OF_CONTENT = ("upload_sha256", "sha256")                                    # sha256 of the upload's bytes; the second beside "file" alone
 POINTING = ("duplicate_of", "dup_of")                                      # columns of other clips that may point at one; they are emptied
+READ = (*OF_SOURCE, *OF_CLIP, *POINTING, *OF_CONTENT, "extra")               # columns that are looked at
 READABLE = (".json", ".jsonl", ".csv", ".html", ".md", ".txt", ".vtt", ".srt", ".yaml")
 
 
@@ -38,34 +40,60 @@ def plain(value):
 
 @dataclass
 class Names:
-    """What a source is called in a folder: its own names, its clips' ids and names, the files of its clips (a set of paths)."""
+    """What a source is called in a folder: its own names and those of byte copies, its clips' ids and names, the files of its clips (a set
+    of paths). shared: ids of clips that other sources have too. contents: sha256 of the uploads."""
 
     sources: set
     clips: set = field(default_factory=set)
     files: set = field(default_factory=set)
+    shared: set = field(default_factory=set)
+    contents: set = field(default_factory=set)
 
     def own(self, row):
         """True when a row (dict) belongs to the source. Where the row names a source, nothing else counts: names of clips may recur."""
-        said = [plain(row.get(key)) for key in OF_SOURCE if plain(row.get(key))]
+        said = called(row)
         if said:
             return not self.sources.isdisjoint(said)
-        said = next((plain(row.get(key)) for key in OF_CLIP if plain(row.get(key))), "")
+        said = next((name for name in clip_names(row) if name not in self.shared), "")
         return said in self.clips or said in self.sources
+
+    def unclear(self, row):
+        """True when a row names nothing but clips, and others have clips of that name: nobody can say whose it is."""
+        return not called(row) and bool(clip_names(row)) and self.shared.issuperset(clip_names(row))
 
     def points(self, row):
         """Columns of another clip's row that point at a clip of the source."""
-        return [key for key in POINTING if plain(row.get(key)) in self.clips - {""}]
+        return [key for key in POINTING if plain(row.get(key)) in self.clips - self.shared - {""}]
+
+
+def called(row):
+    """What a row calls its source: {source_id, upload}, those that it names."""
+    return {plain(row.get("source_id")), plain(row.get("upload")), upload_of(row)} - {""}
+
+
+def clip_names(row):
+    """What a row calls its clip, the most telling name first."""
+    return [plain(row.get(key)) for key in OF_CLIP if plain(row.get(key))]
 
 
 # ---- the list
 
-def is_taken_down(folder, source_id):
-    """True when `source_id` is on the folder's list of takedowns. A pipeline asks this before it makes clips of a source."""
-    return digest(source_id) in {entry["sha256"] for entry in entries(folder)}
+def is_taken_down(folder, source_id, content=None):
+    """True when `source_id`, or the upload's bytes with the sha256 `content`, is on the folder's list of takedowns. A pipeline asks this
+    before it makes clips of a source."""
+    return not {digest(source_id), content}.isdisjoint(listed(folder))
+
+
+def listed(folder):
+    """Everything on the folder's list as one set: hashes of ids, and sha256 of the bytes of the uploads."""
+    return {mark for entry in entries(folder) for mark in (entry["sha256"], *entry.get("content", ()))}
 
 
 def entries(folder):
-    """The list of takedowns: [{"sha256", "date", "reason"}]; [] when there is none. KitError when it cannot be read."""
+    """The list of takedowns: [{"sha256", "date", "reason", "content"}]; [] when there is none. KitError when it cannot be read.
+
+    sha256: of the id. content: sha256 of the bytes of its uploads, so that a renamed one is known again.
+    """
     path = Path(folder) / LIST
     if not path.is_file():
         return []
@@ -75,17 +103,19 @@ def entries(folder):
     return found
 
 
-def write_list(folder, source_id, reason):
+def write_list(folder, source_id, reason, contents):
     """Add one line to the list of takedowns, whole or not at all."""
-    entry = {"sha256": digest(source_id), "date": datetime.datetime.now(datetime.UTC).date().isoformat(), "reason": str(reason)}
+    entry = {"sha256": digest(source_id), "date": datetime.datetime.now(datetime.UTC).date().isoformat(), "reason": str(reason),
+             "content": sorted(contents)}
     lines = [json.dumps(one, ensure_ascii=False) for one in [*entries(folder), entry]]
     write_text(Path(folder) / LIST, "\n".join(lines) + "\n")
 
 
 def remains(folder):
     """Ids of sources that are on the list and still have rows here, as an interrupted takedown leaves them. Take them down again."""
-    listed = {entry["sha256"] for entry in entries(folder)}
-    return sorted(name for name in known(folder) if digest(name) in listed)
+    marks = listed(folder)
+    again = {upload for upload, _, content in links(folder) if content in marks}
+    return sorted({name for name in known(folder) if digest(name) in marks} | again - {""})
 
 
 # ---- the takedown
@@ -93,9 +123,11 @@ def remains(folder):
 def takedown(folder, source_id, reason=""):
     """Remove all that was made of `source_id` from a VideoFolder; returns {"clips", "files", "rows": {table: count}, "mentions"}.
 
-    First the id's hash goes on the list, then the clips' files and what lies beside them, then rows of every .csv, .parquet and .jsonl,
+    What was made of other uploads with the same bytes goes too; uploads that only share an id stay, unless that id was named. First the
+    hashes of id and bytes go on the list, then the clips' files and what lies beside them, then rows of every .csv, .parquet and .jsonl,
     last of metadata: interrupted at any point, the same call again ends the same. An id that was taken down before gives zeros. reason:
-    kept as it is, so name nobody in it. mentions: files that still contain the id and must be looked at by hand (pages, figures, notes).
+    kept as it is, so name nobody in it. mentions: files to look at by hand: they still contain the id (pages, figures, notes), or name
+    only clips by a name that others have too.
     KitError: no VideoFolder, an empty or unknown id (naming near ones), a row whose path leaves the folder. DiskError: a full disk.
     """
     from filelock import FileLock
@@ -109,7 +141,8 @@ def takedown(folder, source_id, reason=""):
             names = names_of(folder, source_id)
             if not is_taken_down(folder, source_id):
                 refuse_unknown(folder, source_id, names)
-                write_list(folder, source_id, reason)
+            if not is_taken_down(folder, source_id) or names.contents - listed(folder):
+                write_list(folder, source_id, reason, names.contents)
             files = remove_files(folder, names)
             rows = {path.relative_to(folder).as_posix(): count for path in tables(folder) if (count := drop_rows(path, names))}
     except OSError as error:
@@ -119,26 +152,65 @@ def takedown(folder, source_id, reason=""):
 
 
 def names_of(folder, source_id):
-    """Names of a source. A row of metadata may call it by its id and by its upload's name; every table may name clips of it."""
+    """The Names of a source. A row of metadata may call it by its id and by its upload's name; every table may name clips of it."""
     names = Names({plain(source_id)})
+    spread_out(names, links(folder), {mark for entry in entries(folder) if entry["sha256"] == digest(source_id)
+                                      for mark in entry.get("content", ())})
     for _, row in rows_of(table_of(folder)):
-        called = {plain(row.get(key)) for key in OF_SOURCE} | {plain(upload_of(row))} if isinstance(row, dict) else set()
-        if plain(source_id) in called:
-            names.sources |= called - {""}
-            if row.get("file_name"):
-                names.files.add(place(folder, row["file_name"]))
-                names.clips.add(PurePosixPath(plain(row["file_name"])).name)
-    for row in (row for path in tables(folder) for row in table_rows(path)):
-        if any(plain(row.get(key)) in names.sources for key in OF_SOURCE):
-            names.clips |= {plain(row.get(key)) for key in OF_CLIP} - {""}
+        if isinstance(row, dict) and row.get("file_name") and not names.sources.isdisjoint(called(row)):
+            names.files.add(place(folder, row["file_name"]))
+    names.clips = clips_where(folder, lambda said: not names.sources.isdisjoint(said))
+    names.shared = names.clips & clips_where(folder, names.sources.isdisjoint)
     return names
 
 
+def links(folder):
+    """{(upload, id, sha256 of its bytes)}: what the rows of all tables say of uploads, "" where a row does not say it."""
+    found = set()
+    for row in (row for path in tables(folder) for row in table_rows(path)):
+        upload, content = upload_of(row), content_of(row)
+        found.add((upload or plain(row.get("file")) if content else upload, plain(row.get("source_id")), content))
+    return found - {("", "", "")}
+
+
+def spread_out(names, known_links, contents):
+    """Add to `names` the uploads of its ids, their contents, the uploads with one of these contents, and ids that no other upload has."""
+    names.contents, before = set(contents), None
+    while before != (len(names.sources), len(names.contents)):
+        before = len(names.sources), len(names.contents)
+        hit = [one for one in known_links if not names.sources.isdisjoint(one[:2]) or one[2] in names.contents]
+        names.sources |= {upload for upload, _, _ in hit} - {""}
+        names.contents |= {content for _, _, content in hit} - {""}
+        others = {code for upload, code, _ in known_links if upload and upload not in names.sources}
+        names.sources |= {code for _, code, _ in hit} - others - {""}
+
+
+def clips_where(folder, chosen):
+    """Ids and names of the clips in rows of which `chosen`(what the row calls its source) holds."""
+    found = set()
+    for row in (row for path in tables(folder) for row in table_rows(path)):
+        said = called(row)
+        if said and chosen(said):
+            found |= {*clip_names(row), PurePosixPath(plain(row.get("file_name"))).name}
+    return found - {""}
+
+
 def upload_of(row):
-    """The upload's name that our own curation keeps in `extra`, "" where there is none."""
+    """The upload that a row names, in a column or, as our own curation keeps it, in `extra`; "" where there is none."""
+    return plain(row.get("upload") or extra_of(row).get("upload"))
+
+
+def content_of(row):
+    """sha256 of the bytes of the upload that a row names, "" where there is none."""
+    own = "" if any(row.get(key) for key in OF_CLIP[:-1]) else row.get("sha256")           # beside a clip it would be the clip's own
+    said = (plain(value) for value in (extra_of(row).get("upload_sha256"), row.get("upload_sha256"), own))
+    return next((value for value in said if re.fullmatch("[0-9a-f]{64}", value)), "")
+
+
+def extra_of(row):
+    """The `extra` of a row as a dict; tables that cannot hold one keep it as JSON text."""
     extra = row.get("extra") or {}
-    extra = as_dict(extra) if isinstance(extra, str) else extra
-    return extra.get("upload", "") if isinstance(extra, dict) else ""
+    return (as_dict(extra) or {}) if isinstance(extra, str) else extra if isinstance(extra, dict) else {}
 
 
 def place(folder, name):
@@ -193,10 +265,11 @@ def belongs(path, clips):
 
 def tables(folder):
     """Tables of a folder in the order in which they are cleaned: first those that know only clips, since the others say whose clips
-    those are; metadata last, since it says which files belong to a source."""
+    those are; then those that know contents, which say who is a copy; metadata last, since it says which files belong to a source."""
     found = [path for kind in ("*.csv", "*.parquet", "*.jsonl") for path in Path(folder).rglob(kind) if path.name != LIST]
     found = [path for path in found if path.is_file() and not path.name.startswith(".")]
-    return sorted(found, key=lambda path: (path.name in TABLES, any(key in columns_of(path) for key in OF_SOURCE), path.as_posix()))
+    return sorted(found, key=lambda path: (path.name in TABLES, *(any(key in columns_of(path) for key in keys)
+                                                                 for keys in (OF_CONTENT, OF_SOURCE)), path.as_posix()))
 
 
 def columns_of(path):
@@ -213,7 +286,7 @@ def columns_of(path):
 def table_rows(path):
     """Yield the rows of a table as dicts; of a Parquet file only the columns that matter here. What is no JSON is passed over."""
     if path.suffix == ".parquet":
-        wanted = [name for name in columns_of(path) if name in (*OF_SOURCE, *OF_CLIP, *POINTING)]
+        wanted = [name for name in columns_of(path) if name in READ]
         with parquet(path) as table:
             for batch in table.iter_batches(columns=wanted) if wanted else ():
                 yield from batch.to_pylist()
@@ -301,7 +374,7 @@ def copy_parquet(path, part, names):
     with parquet(path) as old, pq.ParquetWriter(part, old.schema_arrow) as new:
         for number in range(old.num_row_groups):
             group = old.read_row_group(number)
-            rows = group.select([name for name in group.column_names if name in (*OF_SOURCE, *OF_CLIP, *POINTING)]).to_pylist()
+            rows = group.select([name for name in group.column_names if name in READ]).to_pylist()
             group, rows = group.filter(pa.array([not names.own(row) for row in rows])), [row for row in rows if not names.own(row)]
             for name in (name for name in POINTING if name in group.column_names):
                 kind = group.schema.field(name)
@@ -315,8 +388,9 @@ def mentions(folder, names):
     forms = {form for name in names.sources for form in (name, json.dumps(name)[1:-1])}
     looked = re.compile("|".join(rf"(?<![\w-]){re.escape(form)}(?![\w-])" for form in sorted(forms)))
     found = []
+    dubious = {path for path in tables(folder) if any(map(names.unclear, table_rows(path)))} if names.shared else set()
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LIST):
-        hit = bool(looked.search(plain(path.name)))
+        hit = path in dubious or bool(looked.search(plain(path.name)))
         if not hit and path.suffix.lower() in READABLE:
             with path.open(encoding="utf-8", errors="replace") as file:
                 hit = any(looked.search(plain(line)) for line in file)

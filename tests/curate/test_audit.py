@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import beta, binom, chi2
+from tests.curate.pictures import shot
 
-from medgen_kit import KitError, video
+from medgen_kit import KitError, curate, video
 from medgen_kit.curate import audit
 from medgen_kit.errors import DiskError
 
@@ -268,3 +269,31 @@ def test_a_piece_of_an_upload_is_the_right_piece(tmp_path):
                                 (30, 31, "no frame")):
         with pytest.raises(KitError, match=message):
             audit.piece(path, start, end)
+
+
+def test_a_clip_whose_cutting_failed_passed_every_stage():
+    clips = table(200)
+    clips.loc[clips.index[clips["removed_by"] == ""][:5], "removed_by"] = "cut failed"
+    whole = table(200)
+    assert keys(draw(clips)) == keys(draw(whole))
+    with pytest.raises(KitError, match="names the stage 'no such stage'"):
+        draw(clips.assign(removed_by="no such stage"))
+
+
+def test_a_clip_that_could_not_be_cut_is_no_unknown_stage(tmp_path, monkeypatch):
+    (tmp_path / "raw").mkdir()
+    for name in ("a", "b"):
+        video.write(tmp_path / "raw" / f"{name}.mp4", shot(ord(name), 12, (480, 640), dx=3), 8, crf=16)
+
+    def broken(path, name, rows, config, folder, synthetic):
+        return {"file": name, "reason": "decoder_crash", "message": "it crashed, twice.", "rows": []}
+
+    monkeypatch.setattr(curate.shards.cut, "cut_upload", broken)
+    figures = curate.curate(tmp_path / "raw", tmp_path / "out", size=32, frames=9, fps=8, step=1 / 6, read_text=False, workers=0,
+                            say=lambda text: None)
+    clips, long = curate.candidates(tmp_path / "out"), pd.read_parquet(tmp_path / "out" / "stages.parquet")
+    assert figures["kept"] == 0 and (clips["removed_by"] == "cut failed").sum() == 2
+    sample = audit.draw_sample(clips, curate.decide.NAMES, stages=long, say=lambda text: None)
+    assert set(clips["clip_id"][clips["removed_by"] == "cut failed"]) <= set(sample["clip_id"][sample["set"] == "survivor"])
+    assert curate.report.counts(clips, curate.decide.NAMES)[-1]["left"] == 2
+    assert len(curate.report.standard(clips, long, curate.decide.NAMES)) > 3

@@ -1,5 +1,6 @@
 """What goes wrong with files and machines: every file ends as candidates or with a typed reason, and an interrupted job ends the same."""
 
+import contextlib
 import json
 import os
 import random
@@ -8,6 +9,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,8 +22,8 @@ from tests.curate.pictures import shot
 from tests.curate.test_stage import same
 
 from medgen_kit import video
-from medgen_kit.curate import curate
-from medgen_kit.curate.guard import Crashed, Guard, Hung
+from medgen_kit.curate import curate, shards
+from medgen_kit.curate.guard import Crashed, Guard, Hung, Stopped
 from medgen_kit.errors import DiskError, KitError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -210,6 +213,7 @@ def test_a_decoder_that_crashes_or_hangs_costs_its_file_and_no_other(three, tmp_
 def test_the_guard_gives_back_results_errors_and_lives_on():
     with Guard(5) as guard:
         assert guard.call(os.path.join, "a", "b") == "a/b"
+        assert os.getsid(guard.child.pid) == guard.child.pid, "a Ctrl-C in the terminal would reach it"
         with pytest.raises(KitError, match="no rule 'x'"):
             from medgen_kit.curate import decide
             guard.call(decide.stage, "x")
@@ -229,8 +233,7 @@ def divmod_of(a, b):
     return a // b
 
 
-def sleep(seconds):
-    import time
+def sleep(seconds, *_):
     time.sleep(seconds)
 
 
@@ -280,64 +283,114 @@ def job(raw, out, **changes):
     """
 
 
-def test_a_full_disk_stops_the_job_cleanly_and_it_goes_on_later(three, tmp_path):
-    curate(three, tmp_path / "whole", **QUICK)
-    limit = sorted(path.stat().st_size for path in (tmp_path / "whole" / "videos").iterdir())[0] - 200
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_full_disk_stops_the_job_cleanly_and_it_goes_on_later(three, tmp_path, workers):
+    big, whole, out = {"size": 256, "frames": 12, "text": "none"}, tmp_path / "whole", tmp_path / "out"
+    for name in "abc":
+        video.write(three / f"{name}.mp4", shot(ord(name), 12, (240, 320), dx=9), 8)
+    curate(three, whole, **QUICK | big)
+    limit = max(path.stat().st_size for path in (whole / "shards").iterdir()) + 100
+    assert limit < min(path.stat().st_size for path in (whole / "videos").iterdir()), "it must be the clips that do not fit"
 
     def small_files():
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    code = job(three, tmp_path / "out")
-    with start(code, tmp_path, preexec_fn=small_files, stderr=subprocess.PIPE) as first:
+    with start(job(three, out, **big, workers=workers), tmp_path, preexec_fn=small_files, stderr=subprocess.PIPE) as first:
         said = first.communicate(timeout=120)[1]
-    assert first.returncode == 1 and "DiskError" in said and "Free some disk space" in said
-    assert not list((tmp_path / "out").rglob("*.part"))
-    curate(three, tmp_path / "out", **QUICK)
-    same(tmp_path / "whole", tmp_path / "out")
+    assert first.returncode == 1 and "DiskError" in said and "Free some disk space" in said and f"{out / 'videos'}" in said
+    assert workers or not list(out.rglob("*.part"))
+    assert not list((out / "shards").glob("cut-*.files.parquet")) and len(list((out / "shards").glob("look-*.files.parquet"))) == 3
+    curate(three, out, **QUICK | big)
+    same(whole, out)
+    assert not list(out.rglob("*.part"))
 
 
-def test_a_full_disk_in_a_worker_is_no_fault_of_the_file(three, tmp_path, monkeypatch):
-    from medgen_kit.curate import shards
-
-    def full(*_):
-        raise DiskError("the disk is full")
-
-    monkeypatch.setattr(shards, "write_parquet", full)
-    with pytest.raises(DiskError):
-        curate(three, tmp_path / "out", **QUICK | {"workers": 2})
+def full(frames):
+    """A medical test that writes to a disk that is full."""
+    Path("/dev/full").write_bytes(bytes(len(frames)))
 
 
-def test_killed_twenty_times_it_ends_as_if_nothing_had_happened(tmp_path):
-    raw, out, rng = tmp_path / "raw", tmp_path / "out", random.Random(11)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux' /dev/full")
+def test_a_full_disk_under_a_function_of_the_user_is_no_fault_of_the_file(three, tmp_path):
+    with pytest.raises(DiskError, match="No space left on device .*Free some disk space"):
+        curate(three, tmp_path / "out", **QUICK | {"workers": 2, "medical": "tests.curate.test_faults:full"})
+    assert not list((tmp_path / "out").rglob("*.parquet"))
+
+
+@pytest.mark.parametrize("place", ["terminal", "notebook"])
+def test_interrupted_twice_no_healthy_file_is_given_up(tmp_path, place):
+    slow = {"workers": 2, "files_per_shard": 3, "medical": "tests.curate.pictures:slowly", "text": "none"}
+    raw, whole, rng = tmp_path / "raw", tmp_path / "whole", random.Random(5)
     raw.mkdir()
-    for k in range(24):
-        video.write(raw / f"{k:02d}.mp4", shot(k % 20, 24, (48, 64), dx=1 + k % 3), 8)
+    for k in range(6):
+        video.write(raw / f"{k:02d}.mp4", shot(k, 12, (48, 64), dx=2), 8)
+    curate(raw, whole, **QUICK | slow)
+    for gap in (0.02, 1.2):
+        out = tmp_path / f"out{gap}"
+        code = textwrap.dedent(job(raw, out, **slow))
+        if place == "notebook":                                  # the kernel lives on, and the cell is run again
+            code = f"for _ in range(3):\n  try:\n{textwrap.indent(code, '    ')}    break\n  except KeyboardInterrupt:\n    pass"
+        with start(code, tmp_path, start_new_session=True, stderr=subprocess.DEVNULL) as process:
+            assert "looked at" in process.stdout.readline()
+            sleep(rng.uniform(0, 0.3))
+            began = time.monotonic()
+            for _ in range(2):
+                with contextlib.suppress(ProcessLookupError):    # it may be gone already
+                    os.killpg(process.pid, signal.SIGINT)
+                sleep(gap)
+            assert process.wait(60) == (0 if place == "notebook" else -signal.SIGINT)
+            assert place == "notebook" or time.monotonic() - began < 2 * gap + 2, "it did not stop at once"
+        curate(raw, out, **QUICK | slow)
+        same(whole, out)
+        assert not len(pd.read_parquet(out / "quarantine.parquet"))
+
+
+def test_a_call_that_is_stopped_blames_no_file():
+    stop = threading.Event()
+    with Guard(60, stop) as guard:
+        threading.Timer(0.5, stop.set).start()
+        with pytest.raises(Stopped):                             # while it starts or while it sleeps
+            guard.call(sleep, 30)
+        assert guard.child is None
+        with pytest.raises(Stopped):
+            shards.careful(guard, sleep, 30, "a.mp4")
+
+
+def test_killed_twelve_times_it_ends_as_if_nothing_had_happened(tmp_path):
+    """Eight times with two workers at any moment since the start of the process, four times without in the middle of a file."""
+    raw, whole, rng = tmp_path / "raw", tmp_path / "whole", random.Random(11)
+    raw.mkdir()
+    for k in range(6):
+        video.write(raw / f"{k:02d}.mp4", shot(k, 12, (48, 64), dx=1 + k % 3), 8)
     (raw / "page.mp4").write_text("<html>" * 40)
-    curate(raw, tmp_path / "whole", **QUICK)
-    kills = 0
-    while kills < 20:
-        done = kills_until_done(raw, out, rng, 20 - kills)
-        kills += done
-        curate(raw, out, **QUICK)
-        same(tmp_path / "whole", out)
-        out = tmp_path / f"out{kills}"
+    began = time.monotonic()
+    start(job(raw, whole, workers=2, text="none"), tmp_path).communicate()
+    seconds = time.monotonic() - began
+    for workers, most in ((2, 8), (0, 4)):
+        kills = 0
+        while kills < most:
+            out = tmp_path / f"out{workers}_{kills}"
+            kills += kills_until_done(raw, out, rng, most - kills, workers, seconds)
+            curate(raw, out, **QUICK | {"text": "none"})
+            same(whole, out)
 
 
-def kills_until_done(raw, out, rng, most):
-    """Run the job and kill it in the middle of something until it got through or was killed `most` times; returns how often."""
+def kills_until_done(raw, out, rng, most, workers, seconds):
+    """Run the job and kill it until it got through or was killed `most` times; returns how often. seconds: what it takes undisturbed."""
     kills, before = 0, {}
     while kills < most and not (out / "manifest.json").is_file():
-        with start(job(raw, out), raw.parent) as process:
-            line = process.stdout.readline()
-            while line and "were" in line:                   # what was done before
-                line = process.stdout.readline()
-            sleep(rng.uniform(0, 0.06))
+        with start(job(raw, out, workers=workers, text="none"), raw.parent) as process:
+            while not workers and "were" in process.stdout.readline():       # what was done before
+                pass
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(rng.uniform(0, seconds if workers else 0.06))
             if process.poll() is None:
                 process.kill()
                 kills += 1
         now = stamps(out)
         assert {name: now.get(name) for name in before} == before, "a finished shard was made again"
         before = now
+    sleep(0.6)                                                   # its children see that it is gone
     return kills
 
 

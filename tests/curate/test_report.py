@@ -8,9 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from tests.curate.pictures import shot
+from tests.curate.test_privacy import written
 
-from medgen_kit import KitError
-from medgen_kit.curate import audit, funnel, page, report
+from medgen_kit import KitError, curate, video
+from medgen_kit.curate import audit, funnel, output, page, privacy, report
 
 matplotlib.use("Agg")
 ORDER = ("not medical", "black border", "subtitles", "technical", "duplicate")
@@ -247,3 +249,74 @@ def test_cells_are_written_for_people():
     long = "word " * 400
     assert f"<td>{long.strip()}</td>" in page.grid([{"a": long.strip()}])
     assert [report.percent(x) for x in (None, 0.0, 0.0004, 0.119, 1)] == ["-", "0.0 %", "< 0.1 %", "11.9 %", "100.0 %"]
+
+
+def test_clips_whose_cutting_failed_count_as_passed(tables):
+    clips, _ = tables
+    failed = clips.assign(removed_by=clips["removed_by"].replace("", "cut failed"))
+    assert report.counts(failed, ORDER) == report.counts(clips, ORDER)
+    assert report.category_drift(failed, ORDER).rows == report.category_drift(clips, ORDER).rows
+
+
+# ---- what a curation writes
+
+SAID = (("LV EF 55", 20, 40), ("Patient: KELLER", 20, 80), ("DOB 12/03/1961", 20, 120))
+
+
+@pytest.fixture(scope="module")
+def said_in_the_picture(tmp_path_factory):
+    """A folder with one upload in which a name, a date of birth and a measure are burned in."""
+    folder = tmp_path_factory.mktemp("ward")
+    video.write(folder / "lecture.mp4", written(shot(1, 12, (480, 640), dx=3, high=120), SAID)[0], 8, crf=16)
+    return folder
+
+
+def curated(folder, out, **changes):
+    curate.curate(folder, out, **{"size": 32, "frames": 9, "fps": 8, "step": 1 / 6, "workers": 0, "report": False, "say": lambda text: None,
+                                  "rules": {"words": 1000, "quality": -1}} | changes)
+    return pd.read_parquet(out / "clips.parquet"), (out / "metadata.jsonl").read_text()
+
+
+@pytest.mark.parametrize(("changes", "stays"), [
+    ({"category": "medical imaging"}, False), ({}, False), ({"category": "medical teaching", "text": "all"}, False),
+    ({"category": "medical teaching"}, False), ({"category": "medical teaching", "text": "none"}, True)])
+def test_text_that_was_masked_is_written_nowhere_but_in_the_working_files(said_in_the_picture, tmp_path, changes, stays):
+    clips, records = curated(said_in_the_picture, tmp_path / "out", **changes)
+    assert len(records.strip()) > 10 and (clips["words"] > 3).all()                  # it was read
+    for told in (" ".join(clips["lines"]), records):
+        assert "KELLER" not in told and "1961" not in told and ("EF" in told) == stays
+    card, manifest = ((tmp_path / "out" / name).read_text() for name in ("README.md", "manifest.json"))
+    assert "`shards/`" in card and "do not share" in card and "file names" in card
+    assert json.loads(manifest)["raw"] == said_in_the_picture.name and str(said_in_the_picture.parent) not in manifest
+
+
+def test_no_path_of_this_machine_is_in_the_manifest(said_in_the_picture, tmp_path):
+    (tmp_path / "told.csv").write_text("file_name,title\nlecture.mp4,Echo\n")
+    curated(said_in_the_picture, tmp_path / "out", table=str(tmp_path / "told.csv"), read_text=False,
+            aesthetic="tests.curate.pictures.light:100")
+    manifest = (tmp_path / "out" / "manifest.json").read_text()
+    assert str(tmp_path) not in manifest and json.loads(manifest)["config"]["table"] == "told.csv"
+    assert json.loads(manifest)["config"]["aesthetic"] == "tests.curate.pictures.light:100"
+
+
+def test_a_line_beside_a_label_is_dropped_with_it():
+    lines = ["Apical view", "Dr.", "Weber", "Gain 62 dB", "Patient:", "KELLER", "MI 1.2"]
+    assert output.unsaid(lines, "medical teaching", "imaging") == ["Apical view", "Gain 62 dB", "MI 1.2"]
+    assert output.unsaid(lines, "medical imaging", "imaging") == output.unsaid(lines, "", "none") == []
+
+
+@pytest.mark.parametrize(("category", "looked", "size"), [
+    ("medical imaging", True, (240, 320)), ("medical teaching", True, (240, 320)), ("medical imaging", False, (60, 80))])
+def test_the_report_shows_no_text_of_rejects_that_would_be_masked(said_in_the_picture, tmp_path, monkeypatch, category, looked, size):
+    shown, sheet = [], report.reject_sheet
+
+    def spy(clips, stage, frames_of, **options):
+        return sheet(clips, stage, lambda row: shown.append(frames_of(row)) or shown[-1], **options)
+
+    monkeypatch.setattr(report, "reject_sheet", spy)
+    clips, _ = curated(said_in_the_picture, tmp_path / "out", category=category, report=True, read_text=looked,
+                       rules={"still": 1000.0, "quality": -1, "words": 1000})
+    assert set(clips["removed_by"]) == {"still"} and len(shown) == 1 and shown[0].shape == (1, *size, 3)
+    bare = audit.piece(said_in_the_picture / "lecture.mp4", 0.0, 0.2)[0][:1]
+    read = [said for said, _ in privacy.text_boxes(video.resize(shown[0], (480, 640)))[0]]
+    assert len(privacy.text_boxes(bare)[0]) >= 3 and not [said for said in read if privacy.identifying(said) or "KELLER" in said]

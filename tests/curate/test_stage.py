@@ -10,7 +10,7 @@ from tests.curate.pictures import shot
 
 from medgen_kit import KitError, read_folder, video
 from medgen_kit.clip import validate_folder
-from medgen_kit.curate import curate, decide, output, stage
+from medgen_kit.curate import audit, curate, decide, output, shards, stage
 from medgen_kit.sources import raw_drawn as drawn
 
 DATA = {"size": 32, "frames": 9, "fps": 8, "step": 1 / 6, "medical": "tests.curate.pictures:is_dark", "workers": 0, "files_per_shard": 1,
@@ -112,7 +112,7 @@ def test_two_uploads_that_differ_in_their_ending_or_folder_only_keep_their_clips
     (folder / "sub").mkdir(parents=True)
     (folder / "a.mp4").write_bytes((uploads / "a.mp4").read_bytes())
     (folder / "a.mov").write_bytes((uploads / "b.mp4").read_bytes())
-    (folder / "sub" / "Ünï côdé 心.mp4").write_bytes((uploads / "a.mp4").read_bytes())
+    (folder / "sub" / "Ünï côdé 心.mp4").write_bytes((uploads / "a.mp4").read_bytes() + b"\0\0\0\x08free")
     curate(folder, tmp_path / "out", **DATA | {"rules": {"duplicate_bits": -1}})
     rows = pd.read_parquet(tmp_path / "out" / "clips.parquet")
     assert rows["file_name"].is_unique and set(rows["upload"]) == {"a.mp4", "a.mov", "sub/Ünï côdé 心.mp4"}
@@ -213,7 +213,7 @@ def test_a_table_beside_the_videos_decides_which_are_looked_at_and_fills_the_rec
     assert (clip.extra["title"], clip.extra["channel"], clip.licence, clip.video_category) == (
         "Cardiac ultrasound of the left ventricle", "Ward", "CC BY 4.0", "medical imaging")
     every = curate(folder, tmp_path / "all", **DATA | {"medical": "none"})
-    assert every["uploads"] == 3 and "harvest" not in every
+    assert every["uploads"] == 3 and every["quarantined"] == 4 and "harvest" not in every        # c.mp4 is a copy of a.mp4
     with pytest.raises(KitError, match="neither in"):
         curate(folder, tmp_path / "out", **DATA | {"table": "other.csv"})
 
@@ -252,6 +252,131 @@ def test_the_command_curates_resumes_and_refuses_a_folder_of_something_else(uplo
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     refused = CliRunner().invoke(typed, ["curate", str(uploads), str(tmp_path / "other")])
     assert "holds no curation" in str(refused.exception) and isinstance(refused.exception, KitError)
+
+
+def refused(raw, out, words):
+    """Curation says `words` and leaves every file of both folders as it is."""
+    before = {path: path.read_bytes() for place in (raw, out) for path in place.rglob("*") if path.is_file()}
+    with pytest.raises(KitError, match=words):
+        curate(raw, out, **DATA)
+    assert {path: path.read_bytes() for place in (raw, out) for path in place.rglob("*") if path.is_file()} == before
+
+
+def test_raw_videos_and_files_of_others_are_never_removed(uploads, tmp_path):
+    mine, other, stage_of_another = tmp_path / "mine", tmp_path / "other", tmp_path / "sources"
+    mine.mkdir()
+    copy_of(uploads, mine / "videos")
+    refused(mine / "videos", mine, "are the folder of raw videos or lie in it, or hold it")
+    for place in (other, stage_of_another):
+        (place / "videos").mkdir(parents=True)
+        (place / "videos" / "thesis.mp4").write_bytes(b"mine")
+    (other / "shards").mkdir()
+    (other / "shards" / "train-000.tar").write_bytes(b"mine too")
+    (stage_of_another / "manifest.json").write_text('{"stage": "sources"}')
+    refused(uploads, other, "holds no curation")
+    refused(uploads, stage_of_another, "holds no curation")
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "videos").symlink_to(mine / "videos")
+    refused(mine / "videos", tmp_path / "linked", "are the folder of raw videos or lie in it, or hold it")
+    (tmp_path / "deep").mkdir()
+    copy_of(uploads, tmp_path / "deep" / "videos")
+    (tmp_path / "deep" / "videos" / "ward").mkdir()
+    for path in (tmp_path / "deep" / "videos").glob("*.*"):
+        path.rename(path.parent / "ward" / path.name)
+    refused(tmp_path / "deep" / "videos" / "ward", tmp_path / "deep", "are the folder of raw videos or lie in it, or hold it")
+
+
+def test_only_clips_of_this_curation_are_removed_from_its_videos(uploads, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    curate(uploads, out, **DATA)
+    (out / "videos" / "holiday.mp4").write_bytes(b"mine")
+    curate(uploads, out, **DATA | {"rules": {"still": 1000.0}})
+    assert [path.name for path in (out / "videos").iterdir()] == ["holiday.mp4"]
+    written = shards.write_parquet
+
+    def dies_after_cutting(path, rows):
+        if path.name.startswith("cut-") and path.name.endswith(".files.parquet"):
+            raise KeyboardInterrupt
+        return written(path, rows)
+
+    monkeypatch.setattr(shards, "write_parquet", dies_after_cutting)
+    with pytest.raises(KeyboardInterrupt):
+        curate(uploads, out, **DATA)
+    monkeypatch.undo()
+    assert len(list((out / "videos").iterdir())) > 1
+    curate(uploads, out, **DATA | {"rules": {"still": 1000.0}})                     # clips of a shard that never finished go as well
+    assert [path.name for path in (out / "videos").iterdir()] == ["holiday.mp4"]
+
+
+def test_a_partial_folder_of_the_course_and_a_shared_curation_go_on(uploads, tmp_path):
+    whole, partial = tmp_path / "whole", tmp_path / ".curate.partial"
+    curate(uploads, whole, **DATA)
+    partial.mkdir()
+    (partial / "inputs.json").write_text("{}")
+    curate(uploads, partial, **DATA)
+    (partial / "manifest.json").unlink()
+    curate(uploads, partial, **DATA)
+    same(whole, partial)
+    for path in (partial / "shards").iterdir():
+        path.unlink()
+    (partial / "shards").rmdir()
+    curate(uploads, partial, **DATA)
+    same(whole, partial)
+    with pytest.raises(KitError, match="Say --resume"):
+        (partial / "manifest.json").unlink()
+        stage.settle(partial, False)
+
+
+def test_another_category_or_border_cuts_the_clip_again(uploads, tmp_path):
+    out, cut = tmp_path / "out", []
+    for category in ("medical teaching", "medical imaging", "medical imaging"):
+        curate(uploads, out, **DATA | {"category": category, "say": cut.append})
+        assert {clip.video_category for clip in read_folder(out)} == {category}
+    assert sum("shards were cut before" in said for said in cut) == 1
+    clips, notes = pd.read_parquet(out / "clips.parquet"), pd.read_parquet(out / "files.parquet").to_dict("records")
+    keys = []
+
+    def keep(job, plan, word):
+        keys.append([shard["key"] for shard in plan])
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "carry_out", keep)
+        for change in ({}, {"video_category": "medical animation"}, {"border_left": 7.0}, {"file_name": "other.mp4"}):
+            job = stage.Job(uploads, tmp_path / "keys", stage.settings.load(), None, None, 0.0)
+            with pytest.raises(KeyboardInterrupt):
+                stage.cut_all(job, clips.assign(**change), notes)
+    assert all(one != other for one, other in zip(keys[1:], [keys[0]] * 3))
+
+
+def test_a_copy_byte_for_byte_is_set_aside_and_the_tables_stay_sound(uploads, tmp_path):
+    folder, out = tmp_path / "raw", tmp_path / "out"
+    copy_of(uploads, folder)
+    for name in ("b copy.mp4", "z.mov"):
+        (folder / name).write_bytes((uploads / "b.mp4").read_bytes())
+    (folder / "z_empty.mp4").touch()
+    figures = curate(folder, out, **DATA)
+    quarantine = pd.read_parquet(out / "quarantine.parquet").set_index("file")
+    assert quarantine.loc[["b.mp4", "z.mov"], "reason"].tolist() == ["copy", "copy"] and quarantine.loc["z_empty.mp4", "reason"] == "empty"
+    assert "b copy.mp4" in quarantine.loc["z.mov", "message"] and "b copy.mp4" not in quarantine.index
+    files = pd.read_parquet(out / "files.parquet").set_index("file")
+    assert files.loc["b.mp4", "sha256"] == files.loc["b copy.mp4", "sha256"] and figures["uploads"] == len(files) == 8
+    clips, long = output.candidates(out), pd.read_parquet(out / "stages.parquet")
+    assert clips["clip_id"].is_unique and not long.duplicated(["clip_id", "stage"]).any()
+    assert set(clips["upload"]) == {"a.mp4", "b copy.mp4"}
+    assert len(audit.draw_sample(clips, decide.NAMES, stages=long, say=lambda text: None))
+    first = (out / "metadata.jsonl").read_text()
+    curate(folder, out, **DATA)
+    assert (out / "metadata.jsonl").read_text() == first
+
+
+@pytest.mark.parametrize("setting", ["aesthetic", "technical"])
+def test_a_scorer_that_cannot_be_had_is_refused_before_anything_is_made(uploads, tmp_path, setting):
+    with pytest.raises(KitError, match="no scorer 'layon'"):
+        curate(uploads, tmp_path / "out", **DATA | {setting: "layon:weights"})
+    with pytest.raises(KitError, match="holds no config.json"):
+        curate(uploads, tmp_path / "out", **DATA | {setting: f"laion:{uploads}"})
+    assert not (tmp_path / "out").exists()
 
 
 def copy_of(uploads, folder):

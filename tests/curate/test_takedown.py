@@ -8,8 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.curate.pictures import shot
 
-from medgen_kit import Clip, KitError, read_folder, write_folder
+from medgen_kit import Clip, KitError, curate, read_folder, video, write_folder
 from medgen_kit.clip import validate_folder, write_csv
 from medgen_kit.curate import takedown
 from medgen_kit.errors import DiskError
@@ -71,7 +72,7 @@ def test_the_id_is_kept_as_a_hash_with_a_date_and_recognised_in_any_spelling(fol
     assert not takedown.is_taken_down(folder, GONE)
     takedown.takedown(folder, "upload_e\u03011.mp4", reason="a reason")
     entry, = map(json.loads, (folder / takedown.LIST).read_text(encoding="utf-8").splitlines())
-    assert set(entry) == {"sha256", "date", "reason"} and len(entry["sha256"]) == 64 and len(entry["date"]) == 10
+    assert set(entry) == {"sha256", "date", "reason", "content"} and len(entry["sha256"]) == 64 and len(entry["date"]) == 10
     assert takedown.is_taken_down(folder, GONE) and not takedown.is_taken_down(folder, STAYS)
     again = takedown.takedown(folder, GONE)
     assert (again["clips"], again["files"], again["rows"]) == (0, 0, {}) and len(takedown.entries(folder)) == 1
@@ -204,3 +205,118 @@ def test_a_broken_list_or_table_and_a_full_disk_are_said_in_one_sentence(folder,
     assert takedown.remains(folder) == [] and validate_folder(folder) == []
     with pytest.raises(KitError, match="not a set of clips"):
         takedown.takedown(folder.parent, GONE)
+
+
+# ---- copies, renames, shared ids
+
+COPY, SHA = "copy of it.mp4", {GONE: "a" * 64, STAYS: "b" * 64}
+
+
+@pytest.fixture
+def copied(folder):
+    """The folder with the sha256 of every upload, and a byte copy of GONE that has a clip, a row of its own in each table, a rejected
+    clip, and a row in quarantine."""
+    clips = [clip_of(folder, upload, number) for upload in (GONE, STAYS) for number in (0, 20)] + [clip_of(folder, COPY, 0)]
+    for clip in clips:
+        clip.extra["upload_sha256"] = SHA.get(clip.source_id, SHA[GONE])
+    write_folder(folder, clips)
+    files = [{"file": name, "reason": "", "sha256": SHA.get(name, SHA[GONE])} for name in (GONE, STAYS, COPY)]
+    pq.write_table(pa.Table.from_pylist(files), folder / "files.parquet")
+    rows = [{"clip_id": f"{name}-{k}", "upload": name} for name in (GONE, STAYS, COPY) for k in range(2)]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "clips.parquet")
+    write_csv(folder / "quarantine.csv", [{"file": COPY, "reason": "copy", "message": "m"}, {"file": "upload_03.mp4", "reason": "empty"}])
+    return folder
+
+
+def test_copies_of_the_upload_go_with_it_and_are_refused_by_their_content(copied):
+    takedown.takedown(copied, GONE)
+    assert {clip.source_id for clip in read_folder(copied)} == {STAYS} and validate_folder(copied) == []
+    assert pq.read_table(copied / "files.parquet")["file"].to_pylist() == [STAYS]
+    assert set(pq.read_table(copied / "clips.parquet")["upload"].to_pylist()) == {STAYS}
+    assert COPY not in (copied / "quarantine.csv").read_text() and "upload_03.mp4" in (copied / "quarantine.csv").read_text()
+    assert takedown.is_taken_down(copied, "renamed.mp4", SHA[GONE]) and not takedown.is_taken_down(copied, "renamed.mp4", SHA[STAYS])
+    assert not takedown.is_taken_down(copied, "renamed.mp4") and not takedown.is_taken_down(copied, STAYS, None)
+    assert takedown.entries(copied)[0]["content"] == [SHA[GONE]] and takedown.remains(copied) == []
+
+
+def test_a_copy_that_was_set_aside_takes_the_clips_of_the_other_with_it(copied):
+    takedown.takedown(copied, COPY)
+    assert {clip.source_id for clip in read_folder(copied)} == {STAYS}
+
+
+def test_a_takedown_with_copies_ends_the_same_wherever_it_was_cut_off(copied, tmp_path, monkeypatch):
+    import shutil
+
+    whole, replace, unlink = tmp_path / "whole", os.replace, Path.unlink
+    shutil.copytree(copied, whole)
+    takedown.takedown(whole, GONE)
+    for stop in range(100):
+        broken, left = tmp_path / f"broken_{stop}", [stop]
+        shutil.copytree(copied, broken)
+
+        def dying(act, left=left):
+            def step(*args, **options):
+                left[0] -= 1
+                if left[0] < 0:
+                    raise KeyboardInterrupt
+                return act(*args, **options)
+            return step
+
+        monkeypatch.setattr(os, "replace", dying(replace))
+        monkeypatch.setattr(Path, "unlink", dying(unlink))
+        try:
+            takedown.takedown(broken, GONE)
+            return
+        except KeyboardInterrupt:
+            pass
+        finally:
+            monkeypatch.setattr(os, "replace", replace)
+            monkeypatch.setattr(Path, "unlink", unlink)
+        takedown.takedown(broken, GONE)
+        assert {n: held for n, held in tree(broken).items() if not n.endswith(".part") or "é1" in n} == tree(whole)
+        assert takedown.remains(broken) == []
+
+
+def test_uploads_that_share_an_id_keep_their_rows(tmp_path):
+    out = tmp_path / "set"
+    rows = [{"file_name": f"{name}_0.mp4", "clip_id": "0001", "source_id": "channel", "extra": {"upload": f"{name}.mp4"}} for name in "ab"]
+    out.mkdir()
+    for row in rows:
+        (out / row["file_name"]).write_bytes(b"x")
+    (out / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_csv(out / "scores.csv", [{"clip_id": "0001", "file_name": f"{name}_0.mp4", "score": 1} for name in "ab"])
+    write_csv(out / "votes.csv", [{"clip_id": "0001", "vote": 1}, {"clip_id": "0001", "vote": 2}])
+    write_csv(out / "words.csv", [{"source_id": "channel", "kept": 1}])
+    said = takedown.takedown(out, "a.mp4")
+    assert [row["file_name"] for row in map(json.loads, (out / "metadata.jsonl").read_text().splitlines())] == ["b_0.mp4"]
+    assert (out / "b_0.mp4").exists() and not (out / "a_0.mp4").exists()
+    assert (out / "scores.csv").read_text().splitlines() == ["clip_id,file_name,score", "0001,b_0.mp4,1"]
+    assert len((out / "votes.csv").read_text().splitlines()) == 3 and "votes.csv" in said["mentions"]      # nobody can say whose they are
+    assert "channel" in (out / "words.csv").read_text()
+    takedown.takedown(out, "channel")
+    assert (out / "metadata.jsonl").read_text() == "" and not (out / "b_0.mp4").exists()
+
+
+def test_an_id_that_was_listed_before_contents_were_kept_learns_its_content(copied):
+    line = json.dumps({"sha256": takedown.digest(GONE), "date": "2025-01-01", "reason": ""})
+    (copied / takedown.LIST).write_text(line + "\n")
+    takedown.takedown(copied, GONE)
+    assert takedown.is_taken_down(copied, "renamed.mp4", SHA[GONE]) and {clip.source_id for clip in read_folder(copied)} == {STAYS}
+
+
+def test_a_taken_down_upload_does_not_come_back_under_another_name(tmp_path):
+    folder, out = tmp_path / "raw", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a", "b"):
+        video.write(folder / f"{name}.mp4", shot(ord(name), 12, (480, 640), dx=3), 8, crf=16)
+    settings = {"size": 32, "frames": 9, "fps": 8, "step": 1 / 6, "read_text": False, "report": False, "workers": 0,
+                "say": lambda text: None}
+    curate.curate(folder, out, **settings)
+    assert {clip.source_id for clip in read_folder(out)} == {"a.mp4", "b.mp4"}
+    takedown.takedown(out, "b.mp4")
+    (folder / "b.mp4").rename(folder / "nothing to see.mp4")
+    for _ in range(2):
+        curate.curate(folder, out, **settings)
+        assert {clip.source_id for clip in read_folder(out)} == {"a.mp4"} and takedown.remains(out) == []
+        assert "taken_down" in set(pq.read_table(out / "quarantine.parquet")["reason"].to_pylist())
+        assert "nothing to see.mp4" not in pq.read_table(out / "files.parquet")["file"].to_pylist()
