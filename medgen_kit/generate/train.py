@@ -28,7 +28,8 @@ SAVE_EVERY = 60                # seconds between checkpoints
 class Recipe:
     """Sizes of a training run. repa, knowledge: weights of the two alignment losses, 0 switches one off.
 
-    minutes: stop after about that long (the number of steps is set from the first steps' speed), at most max_steps.
+    minutes: stop after about that long (the number of steps is set from the speed of the first ones, and corrected after a third), at most
+    max_steps.
     detailed, drop, first_frame: shares of batches with detailed captions, of captions left out (for guidance), of clips whose first
     frame is given.
     """
@@ -156,6 +157,8 @@ def train(data, classifier, recipe, folder, say=print, watch=None, resume=True, 
                            "and run the stage again.")
         if not state["calibrated"] and step + 1 - first == 15:
             calibrate(state, recipe, time.time() - started, say)
+        elif state["calibrated"] and recipe.minutes and step + 1 == state["total"] // 3:
+            correct(state, recipe, say)
         if (step + 1) % max(1, state["total"] // 12) == 0 or step + 1 == state["total"]:
             tell(state, recipe, say, watch, average, trainee, accelerator)
         if time.time() - saved > SAVE_EVERY or stop_after and step + 1 - first >= stop_after:
@@ -175,6 +178,16 @@ def calibrate(state, recipe, seconds, say):
     if recipe.minutes:
         state["total"] = max(20, min(recipe.max_steps, int(60 * recipe.minutes / (seconds / 15))))
         say(f"{1000 * seconds / 15:.0f} ms a step: {state['total']} steps fit into {recipe.minutes:g} minutes (at most {recipe.max_steps})")
+
+
+def correct(state, recipe, say):
+    """Set the number of steps once more, a third of the way, from the time that all steps so far took: a machine's speed changes. The rate
+    of learning is constant until the half, so the steps that were made would have been the same."""
+    done, each = state["step"], state["seconds"] / state["step"]
+    total = min(recipe.max_steps, max(2 * done, done + int((60 * recipe.minutes - state["seconds"]) / each)))
+    if abs(total - state["total"]) > 0.05 * state["total"]:
+        say(f"{1000 * each:.0f} ms a step: {total} steps instead of {state['total']}")
+        state["total"] = total
 
 
 def tell(state, recipe, say, watch, average, trainee, accelerator):

@@ -1,5 +1,6 @@
 """The training loop: killed and resumed it ends at the same weights; each switch changes what is learned; the pipeline survives a save."""
 
+import importlib
 import signal
 import subprocess
 import sys
@@ -217,3 +218,12 @@ def test_tokenizer_is_the_best_linear_code(pipe):
     few, many = EigenframeTokenizer.fit(frames, 8), EigenframeTokenizer.fit(frames, 48)
     assert many.psnr(frames) > few.psnr(frames)
     assert abs(float(many.encode(frames).var()) - 1) < 0.1
+
+
+def test_the_number_of_steps_follows_the_machine_a_third_of_the_way():
+    training, recipe, said = importlib.import_module("medgen_kit.generate.train"), Recipe(minutes=4, max_steps=2400), []
+    for total, seconds, wanted in ((1200, 120, 800), (1200, 200, 800), (1200, 40, 2400), (1200, 80, 1200), (1200, 100, 960)):
+        state = {"step": 400, "seconds": seconds, "total": total}
+        training.correct(state, recipe, said.append)
+        assert state["total"] == wanted and all(training.learning_rate(k, total, 1.0) == training.learning_rate(k, wanted, 1.0) for k in range(400))
+    assert said[0] == "300 ms a step: 800 steps instead of 1200" and len(said) == 4
