@@ -22,7 +22,7 @@ LINES = ((KEPT, "solid", "circle"), (GONE, "dash", "square"), (VIOLET, "dot", "d
 PASSES = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal}
 MEASURES = {"not medical": "probability of medicine", "too short": "samples in a row", "low resolution": "short side in pixels",
             "black border": "width of the widest border in pixels", "subtitles": "words in 5 frames", "aesthetic": "aesthetic score",
-            "technical": "technical score", "quality": "technical quality, 0 to 1", "still": "motion",
+            "technical": "technical score", "quality": "technical quality, -1 to 1", "still": "motion",
             "duplicate": "distance to the nearest clip, bits of 64"}
 written = partial(html.escape, quote=False)        # for plotly, which reads text as HTML: names that come from files are escaped
 
