@@ -274,7 +274,7 @@ def start(code, folder, **options):
 
 
 def job(raw, out, **changes):
-    """Code that curates `raw` into `out` and prints a line for every step."""
+    """Code that curates `raw` into `out` and prints a line for every step. (A shell's background jobs ignore SIGINT until told.)"""
     settings = {key: value for key, value in (QUICK | changes).items() if key != "say"}
     return f"""
         import json
@@ -330,6 +330,7 @@ def test_interrupted_twice_no_healthy_file_is_given_up(tmp_path, place):
         code = textwrap.dedent(job(raw, out, **slow))
         if place == "notebook":                                  # the kernel lives on, and the cell is run again
             code = f"for _ in range(3):\n  try:\n{textwrap.indent(code, '    ')}    break\n  except KeyboardInterrupt:\n    pass"
+        code = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n" + code.lstrip("\n")
         with start(code, tmp_path, start_new_session=True, stderr=subprocess.DEVNULL) as process:
             assert "looked at" in process.stdout.readline()
             sleep(rng.uniform(0, 0.3))
