@@ -27,7 +27,7 @@ from medgen_kit.run import Run                                            # noqa
 NOTEBOOKS = ROOT / "notebooks"
 TARGET_MINUTES = 20              # for profile cpu on two quiet cores, after installation
 USUAL = {                        # seconds a notebook, for the estimate of a first run
-    "cpu": {"00": 70, "01": 110, "02": 70, "03": 30, "04": 150, "05": 480, "06": 70, "07": 90, "08": 70, "09": 20},
+    "cpu": {"00": 45, "01": 55, "02": 70, "03": 50, "04": 160, "05": 580, "06": 25, "07": 20, "08": 85, "09": 12},
     "smoke": {"00": 25, "01": 20, "02": 20, "03": 10, "04": 15, "05": 25, "06": 15, "07": 20, "08": 15, "09": 10}}
 
 

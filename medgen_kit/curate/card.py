@@ -8,6 +8,12 @@ LIMITS = (
     "`privacy` in each record says what ran on the clip. That is no proof that a clip names or shows nobody: consent and a person's look "
     "stay necessary.",
 )
+HAND_ON = (
+    "`shards/` holds working files, with every line of text that was read in the videos, names of patients included: do not share it.",
+    "Lines of text in the tables and records: only of kept clips in which no text was masked, and of those only what does not identify.",
+    "The file names of the uploads go into the names of clips, into `source_id`, and into the title where no table gives one: rename "
+    "uploads whose file names say more than they should, then curate again.",
+)
 
 
 def write(path, clips, table, manifest, licences, synthetic):
@@ -30,7 +36,7 @@ def write(path, clips, table, manifest, licences, synthetic):
               + ", ".join(f"{name} {version}" for name, version in manifest["tools"].items() if version) + ".", ""]
     lines += ["## Licence", "", "; ".join(sorted(licences - {""})) or "Not named: the makers of the videos hold their rights. "
               "Ask before you pass anything on.", "", "## Limits", ""]
-    lines += [f"- {text}" for text in LIMITS] + [""]
+    lines += [f"- {text}" for text in LIMITS] + ["", "## Before you pass it on", "", *(f"- {text}" for text in HAND_ON), ""]
     return write_text(path, "\n".join(lines))
 
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from .. import __version__, video
-from ..clip import Clip, rows_of, write_csv, write_folder, write_text
+from ..clip import Clip, write_csv, write_folder, write_text
 from ..errors import KitError
 from . import agree, audit, card, decide, duplicate, funnel, page, privacy, report, shards, tables
 
@@ -18,28 +18,17 @@ WHAT_IF = {"min_side": (240, 360, 480, 720, 1080), "words": (0, 5, 10, 20, 40, 8
            "duplicate_bits": (0, 4, 8, 12, 16, 20)}            # thresholds at which the report says what would be kept
 
 
-HAND_ON = """
-## Before you pass it on
-
-- `shards/` holds working files, with every line of text that was read in the videos, names of patients included: do not share it.
-- Lines of text in the tables and records: only of kept clips in which no text was masked, and of those only what nothing identifies in.
-- The file names of the uploads go into the names of clips, into `source_id`, and into the title where no table gives one: rename uploads
-  whose file names say more than they should, then curate again.
-"""
-
-
 def finish(job, clips, notes, quarantine, cuts, truth, told):
     """Write metadata.jsonl and the tables, drop files that no row names, write the manifest; returns the figures."""
     lines = {line["clip_id"]: line for line in cuts}
     failed = {code: line for code, line in lines.items() if line["reason"]}
     clips.loc[clips["clip_id"].isin(failed), "removed_by"] = decide.CUT_FAILED
-    bare = {code for code, line in lines.items() if line["privacy"] and not line["privacy"].get("text figures", {}).get("boxes")}
-    clips["lines"] = [tables.plain(unsaid(json.loads(read or "[]"), category, job.config.text) if code in bare else []) if read else ""
-                      for read, category, code in zip(clips["lines"], clips["video_category"], clips["clip_id"])]
+    clips["lines"] = [tables.plain(shown_lines(json.loads(row["lines"]), row, lines.get(row["clip_id"]), job.config.text)) if row["lines"] else ""
+                      for row in clips[["lines", "clip_id", "video_category"]].to_dict("records")]
     quarantine = quarantine + [{"file": line["file_name"]} | {key: line[key] for key in ("reason", "message")} for line in failed.values()]
     known = {note["file"]: note for note in notes}
     kept = clips[clips["removed_by"] == ""]
-    for path in clips_of(job.out):
+    for path in shards.clips_of(job.out):
         if path.name not in set(kept["file_name"]):
             path.unlink(missing_ok=True)
     records = [record(job, row, known[row["upload"]], truth, told.facts.get(row["upload"], {}), lines[row["clip_id"]]["privacy"])
@@ -59,44 +48,17 @@ def finish(job, clips, notes, quarantine, cuts, truth, told):
     figures |= agree.figures(clips, notes, truth, rules) if truth else {}
     facts, synthetic = manifest(job, notes, figures), any(note["synthetic"] for note in notes)
     card.write(job.out / "README.md", clips, table, facts, {clip.licence for clip in records}, synthetic)
-    write_text(job.out / "README.md", (job.out / "README.md").read_text(encoding="utf-8") + HAND_ON)
     if job.config.report:
         show_report(job, clips, long, quarantine, synthetic)
     write_text(job.out / "manifest.json", json.dumps(facts, indent=1, default=str))
     return figures
 
 
-def unsaid(lines, category, text):
-    """The lines read in a clip that may be written down: none where `privacy` masks all text, else those in which nothing identifies.
-
-    A line is also dropped when it does so together with the one before or after it, as a value beside its label.
-    """
-    if privacy.hides_all(category, text):
-        return []
-    alone = [bool(privacy.identifying(line)) for line in lines]
-    pairs = [bool(privacy.identifying(f"{one} {two}")) for one, two in zip(lines, lines[1:])]
-    behind, ahead = [False, *pairs], [pair and not after for pair, after in zip(pairs, alone[1:])] + [False]
-    return [line for line, *why in zip(lines, alone, behind, ahead) if not any(why)]
-
-
-def announce(out, kept, key):
-    """Note the names of the clips that are about to be cut, so that an interrupted curation knows its own files."""
-    shards.write_parquet(out / "shards" / f"{key}.names.parquet", kept[["upload", "clip_id", "file_name"]])
-
-
-def clips_of(out):
-    """Paths of the files in `out`/videos that this folder's shards or records name; whatever else lies there is somebody's own."""
-    import pandas as pd
-
-    names, records = set(), out / "metadata.jsonl"
-    for path in (out / "shards").glob("cut-*.parquet"):
-        try:
-            names |= set(pd.read_parquet(path, columns=["file_name"])["file_name"])
-        except (OSError, ValueError):               # a broken table names nothing
-            continue
-    if records.is_file():
-        names |= {str(row.get("file_name", "")).removeprefix("videos/") for _, row in rows_of(records)}
-    return [path for path in sorted((out / "videos").glob("*.mp4")) if path.name in names]
+def shown_lines(read, row, cut, text):
+    """The lines read in a clip that may stand in its row: those of a finished clip in which nothing was masked, less what identifies."""
+    ran = cut["privacy"] if cut else None
+    masked = not ran or ran.get("text figures", {}).get("boxes")
+    return [] if masked else privacy.unsaid(read, row["video_category"], text)
 
 
 def show_report(job, clips, long, quarantine, synthetic):

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from ..clip import rows_of
 from ..errors import KitError, VideoError
 from ..whole import whole
 from . import cut, look
@@ -125,3 +126,23 @@ def sweep(out, keep, kind):
     for folder in (Path(out), Path(out) / "shards", Path(out) / "videos"):
         for path in folder.glob(".*.part"):
             path.unlink()
+
+
+def announce(out, kept, key):
+    """Note the names of the clips that are about to be cut, so that an interrupted curation knows its own files."""
+    write_parquet(out / "shards" / f"{key}.names.parquet", kept[["upload", "clip_id", "file_name"]])
+
+
+def clips_of(out):
+    """Paths of the files in `out`/videos that this folder's shards or records name; whatever else lies there is somebody's own."""
+    import pandas as pd
+
+    names, records = set(), out / "metadata.jsonl"
+    for path in (out / "shards").glob("cut-*.parquet"):
+        try:
+            names |= set(pd.read_parquet(path, columns=["file_name"])["file_name"])
+        except (OSError, ValueError):               # a broken table names nothing
+            continue
+    if records.is_file():
+        names |= {str(row.get("file_name", "")).removeprefix("videos/") for _, row in rows_of(records)}
+    return [path for path in sorted((out / "videos").glob("*.mp4")) if path.name in names]

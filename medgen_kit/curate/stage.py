@@ -173,7 +173,7 @@ def cut_all(job, clips, notes):
         if shards.is_done(job.out, shard) and any(not (job.out / "videos" / row["file_name"]).is_file() for one in shard["files"]
                                                   for row in one["rows"]):
             shards.forget(job.out, shard)
-    output.announce(job.out, kept, key("cut", [shard["key"] for shard in plan], "names"))
+    shards.announce(job.out, kept, key("cut", [shard["key"] for shard in plan], "names"))
     carry_out(job, plan, "cut")
     return shards.read(job.out, plan, "files"), {shard["key"] for shard in plan}
 

@@ -14,6 +14,7 @@ from tests.curate.pictures import shot
 import medgen_kit
 from medgen_kit import KitError, VideoError, sources, video
 from medgen_kit.curate import faces, privacy
+from medgen_kit.curate.residue import residue
 from medgen_kit.sources import raw
 from medgen_kit.sources import raw_drawn as drawn
 
@@ -336,9 +337,9 @@ def bright_square_network():
 def test_a_written_clip_carries_nothing_but_its_picture(tmp_path):
     for options in ({}, {"synthetic": True, "title": "An echo"}):
         path = video.write(tmp_path / "clip.mp4", shot(1, 6, (64, 64)), 8, **options)
-        assert privacy.residue(path) == []
+        assert residue(path) == []
     path = video.write(tmp_path / "clip.mp4", shot(1, 6, (64, 64)), 8, title="Mrs Keller")
-    assert privacy.residue(path) == ["tag title"]
+    assert residue(path) == ["tag title"]
 
 
 def loaded(path, tags=None):
@@ -361,13 +362,13 @@ def loaded(path, tags=None):
 
 @pytest.mark.parametrize("kind", ["mp4", "mov", "mkv"])
 def test_sound_chapters_tags_places_and_times_are_found_without_their_values(tmp_path, kind):
-    said = privacy.residue(loaded(tmp_path / f"phone.{kind}"))
+    said = residue(loaded(tmp_path / f"phone.{kind}"))
     assert "audio stream (aac)" in said and "1 chapters" in said
     for part in ("place: tag location", "tag artist", "creation"):
         assert part in str(said).lower()
     assert not re.search(r"Keller|47\.37|2021", str(said))
     frames, fps = video.read(tmp_path / f"phone.{kind}")
-    assert privacy.residue(video.write(tmp_path / "clean.mp4", frames, fps)) == []
+    assert residue(video.write(tmp_path / "clean.mp4", frames, fps)) == []
 
 
 def test_what_hides_between_the_boxes_of_an_mp4_is_found(tmp_path):
@@ -375,21 +376,21 @@ def test_what_hides_between_the_boxes_of_an_mp4_is_found(tmp_path):
     whole = path.read_bytes()
     box = lambda name, payload: struct.pack(">I", 8 + len(payload)) + name + payload  # noqa: E731
     path.write_bytes(whole + box(b"uuid", b"GPS of the phone"))
-    assert privacy.residue(path) == ["box uuid"]
+    assert residue(path) == ["box uuid"]
     path.write_bytes(whole + box(b"free", b"Anna Keller"))
-    assert privacy.residue(path) == ["bytes in a box that should be empty (free)"]
+    assert residue(path) == ["bytes in a box that should be empty (free)"]
     path.write_bytes(whole + box(b"mdat", b"sound whose track was cut out"))
-    assert privacy.residue(path) == ["bytes that belong to no stream"]
+    assert residue(path) == ["bytes that belong to no stream"]
     at = whole.index(b"mvhd") + 8
     path.write_bytes(whole[:at] + struct.pack(">I", 3_700_000_000) + whole[at + 4:])
-    assert "time of creation (mvhd)" in privacy.residue(path)
+    assert "time of creation (mvhd)" in residue(path)
     path.write_bytes(whole + struct.pack(">I", 2**31) + b"junk")
-    assert privacy.residue(path) == ["bytes after the last box"]
+    assert residue(path) == ["bytes after the last box"]
 
 
 def test_a_file_that_is_no_video_has_a_typed_reason(tmp_path):
     (tmp_path / "page.mp4").write_text("<html>")
     for name, reason in (("page.mp4", "not_media"), ("none.mp4", "missing")):
         with pytest.raises(VideoError) as caught:
-            privacy.residue(tmp_path / name)
+            residue(tmp_path / name)
         assert caught.value.reason == reason

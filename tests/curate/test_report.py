@@ -12,7 +12,7 @@ from tests.curate.pictures import shot
 from tests.curate.test_privacy import written
 
 from medgen_kit import KitError, curate, video
-from medgen_kit.curate import audit, funnel, output, page, privacy, report
+from medgen_kit.curate import audit, funnel, page, privacy, report
 
 matplotlib.use("Agg")
 ORDER = ("not medical", "black border", "subtitles", "technical", "duplicate")
@@ -301,8 +301,8 @@ def test_no_path_of_this_machine_is_in_the_manifest(said_in_the_picture, tmp_pat
 
 def test_a_line_beside_a_label_is_dropped_with_it():
     lines = ["Apical view", "Dr.", "Weber", "Gain 62 dB", "Patient:", "KELLER", "MI 1.2"]
-    assert output.unsaid(lines, "medical teaching", "imaging") == ["Apical view", "Gain 62 dB", "MI 1.2"]
-    assert output.unsaid(lines, "medical imaging", "imaging") == output.unsaid(lines, "", "none") == []
+    assert privacy.unsaid(lines, "medical teaching", "imaging") == ["Apical view", "Gain 62 dB", "MI 1.2"]
+    assert privacy.unsaid(lines, "medical imaging", "imaging") == privacy.unsaid(lines, "", "none") == []
 
 
 @pytest.mark.parametrize(("category", "looked", "size"), [

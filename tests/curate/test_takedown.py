@@ -85,13 +85,11 @@ def test_a_clip_that_was_a_duplicate_of_a_removed_one_no_longer_names_it(folder)
     assert [row["duplicate_of"] for row in rows] == ["", "", ""] and {row["upload"] for row in rows} == {STAYS}
 
 
-def test_an_interrupted_takedown_ends_the_same_when_it_is_called_again(folder, tmp_path, monkeypatch):
+def cut_off(folder, tmp_path, monkeypatch):
+    """Yield a copy of `folder` for every step of a takedown after which it can be cut off, cut off there; ends when one runs through."""
     import shutil
 
-    whole = tmp_path / "whole"
-    shutil.copytree(folder, whole)
-    takedown.takedown(whole, GONE)
-    replace, unlink, steps = os.replace, Path.unlink, 0
+    replace, unlink = os.replace, Path.unlink
     for stop in range(100):
         broken, left = tmp_path / f"broken_{stop}", [stop]
         shutil.copytree(folder, broken)
@@ -104,24 +102,40 @@ def test_an_interrupted_takedown_ends_the_same_when_it_is_called_again(folder, t
                 return act(*args, **options)
             return step
 
-        monkeypatch.setattr(os, "replace", dying(replace))
-        monkeypatch.setattr(Path, "unlink", dying(unlink))
-        try:
-            takedown.takedown(broken, GONE)
-            finished = True
-        except KeyboardInterrupt:
-            finished = False
-        monkeypatch.setattr(os, "replace", replace)
-        monkeypatch.setattr(Path, "unlink", unlink)
-        if finished:
-            break
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", dying(replace))
+            patch.setattr(Path, "unlink", dying(unlink))
+            try:
+                takedown.takedown(broken, GONE)
+                return
+            except KeyboardInterrupt:
+                pass
+        yield broken
+    pytest.fail("it never runs through")
+
+
+def done(folder, tmp_path):
+    """What a whole takedown leaves of a copy of `folder`."""
+    import shutil
+
+    takedown.takedown(shutil.copytree(folder, tmp_path / "whole"), GONE)
+    return tree(tmp_path / "whole")
+
+
+def without_parts(folder):
+    """The tree of a folder without half-written files of others."""
+    return {name: held for name, held in tree(folder).items() if not name.endswith(".part") or "é1" in name}
+
+
+def test_an_interrupted_takedown_ends_the_same_when_it_is_called_again(folder, tmp_path, monkeypatch):
+    whole, steps = done(folder, tmp_path), 0
+    for broken in cut_off(folder, tmp_path, monkeypatch):
         steps += 1
         listed, rows = takedown.is_taken_down(broken, GONE), (broken / "metadata.jsonl").read_text(encoding="utf-8")
         assert takedown.remains(broken) == ([GONE] if listed and GONE in rows else [])
         takedown.takedown(broken, GONE)
-        assert {name: held for name, held in tree(broken).items() if not name.endswith(".part") or "é1" in name} == tree(whole)
-        assert takedown.remains(broken) == []
-    assert finished and steps >= 10
+        assert without_parts(broken) == whole and takedown.remains(broken) == []
+    assert steps >= 10
 
 
 def test_a_source_whose_clips_were_all_rejected_can_be_taken_down(folder):
@@ -245,36 +259,12 @@ def test_a_copy_that_was_set_aside_takes_the_clips_of_the_other_with_it(copied):
 
 
 def test_a_takedown_with_copies_ends_the_same_wherever_it_was_cut_off(copied, tmp_path, monkeypatch):
-    import shutil
-
-    whole, replace, unlink = tmp_path / "whole", os.replace, Path.unlink
-    shutil.copytree(copied, whole)
-    takedown.takedown(whole, GONE)
-    for stop in range(100):
-        broken, left = tmp_path / f"broken_{stop}", [stop]
-        shutil.copytree(copied, broken)
-
-        def dying(act, left=left):
-            def step(*args, **options):
-                left[0] -= 1
-                if left[0] < 0:
-                    raise KeyboardInterrupt
-                return act(*args, **options)
-            return step
-
-        monkeypatch.setattr(os, "replace", dying(replace))
-        monkeypatch.setattr(Path, "unlink", dying(unlink))
-        try:
-            takedown.takedown(broken, GONE)
-            return
-        except KeyboardInterrupt:
-            pass
-        finally:
-            monkeypatch.setattr(os, "replace", replace)
-            monkeypatch.setattr(Path, "unlink", unlink)
+    whole, steps = done(copied, tmp_path), 0
+    for broken in cut_off(copied, tmp_path, monkeypatch):
+        steps += 1
         takedown.takedown(broken, GONE)
-        assert {n: held for n, held in tree(broken).items() if not n.endswith(".part") or "é1" in n} == tree(whole)
-        assert takedown.remains(broken) == []
+        assert without_parts(broken) == whole and takedown.remains(broken) == []
+    assert steps >= 10
 
 
 def test_uploads_that_share_an_id_keep_their_rows(tmp_path):
