@@ -23,7 +23,7 @@ def finish(job, clips, notes, quarantine, cuts, truth, told):
     lines = {line["clip_id"]: line for line in cuts}
     failed = {code: line for code, line in lines.items() if line["reason"]}
     clips.loc[clips["clip_id"].isin(failed), "removed_by"] = decide.CUT_FAILED
-    clips["lines"] = [tables.plain(shown_lines(json.loads(row["lines"]), row, lines.get(row["clip_id"]), job.config.text)) if row["lines"] else ""
+    clips["lines"] = [shown_lines(row, lines.get(row["clip_id"]), job.config.text)
                       for row in clips[["lines", "clip_id", "video_category"]].to_dict("records")]
     quarantine = quarantine + [{"file": line["file_name"]} | {key: line[key] for key in ("reason", "message")} for line in failed.values()]
     known = {note["file"]: note for note in notes}
@@ -54,11 +54,12 @@ def finish(job, clips, notes, quarantine, cuts, truth, told):
     return figures
 
 
-def shown_lines(read, row, cut, text):
+def shown_lines(row, cut, text):
     """The lines read in a clip that may stand in its row: those of a finished clip in which nothing was masked, less what identifies."""
     ran = cut["privacy"] if cut else None
     masked = not ran or ran.get("text figures", {}).get("boxes")
-    return [] if masked else privacy.unsaid(read, row["video_category"], text)
+    read = json.loads(row["lines"] or "[]")
+    return tables.plain([] if masked else privacy.unsaid(read, row["video_category"], text)) if row["lines"] else ""
 
 
 def show_report(job, clips, long, quarantine, synthetic):
