@@ -150,13 +150,13 @@ class Frame:
         return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 
 
-def decode(path, numbers=None):
+def decode(path, numbers=None, known=()):
     """Yield the Frames of a file in one forward pass, in order of show. A file that breaks off raises VideoError 'truncated'.
 
     numbers: only these frames (counted from 0) are yielded, and of the others only those are decoded that they are made from. A number
-    past the end, or whose frame is broken, yields nothing.
+    past the end, or whose frame is broken, yields nothing. known: the file's `stamps`, where they were read before.
     """
-    known = stamps(path)
+    known = stamps(path) if known == () else known
     if numbers is None:
         yield from _decode(path, known)
         return
@@ -174,21 +174,20 @@ def _decode(path, known=None, wanted=None):
     """All frames, or the `wanted` ones (numbers). known: the `stamps` of the file, by which frames are numbered; None counts them."""
     import av
 
-    places, needed = {stamp: number for number, stamp in enumerate(known or ())}, None
-    if wanted is not None:
-        needed = {known[number] for number in wanted}
+    places = {stamp: number for number, stamp in enumerate(known or ())}
+    needed = None if wanted is None else {known[number] for number in wanted}
     with _open(path) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1                            # more threads cost more than they save; clips go in parallel
         reformatter = av.video.reformatter.VideoReformatter()            # one for all frames: setting it up costs most
-        fps, count, number, first = float(stream.average_rate or 1), 0, -1, known[0] if known else None
+        fps, count, number, first = stream.average_rate or 1, 0, -1, known[0] if known else None
         try:
             for frame in _packets(container, stream, needed):
-                stamp = round(count / fps / stream.time_base) if frame.pts is None else frame.pts
+                stamp = Fraction(count) / fps if frame.pts is None else frame.pts * stream.time_base
                 first = stamp if first is None else first
                 number, count = max(number + 1, places.get(stamp, 0)), count + 1
                 if wanted is None or number in wanted:
-                    yield Frame(number, float((stamp - first) * stream.time_base), frame, stream.sample_aspect_ratio, reformatter)
+                    yield Frame(number, float(stamp - first), frame, stream.sample_aspect_ratio, reformatter)
         except av.error.FFmpegError as error:
             raise VideoError(path, "truncated", f"the file breaks off after {count} frames. Copy or download it again.") from error
         expected = _promised_frames(container, stream)
@@ -200,13 +199,14 @@ def _packets(container, stream, needed=None):
     """The decoded frames of a stream; when only some are `needed` (their stamps), others that nothing is made from are skipped."""
     for packet in container.demux(stream):
         if needed is not None:
-            stream.codec_context.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in needed else "NONREF"
+            wanted = packet.pts is None or packet.pts * stream.time_base in needed
+            stream.codec_context.skip_frame = "DEFAULT" if wanted else "NONREF"
         yield from packet.decode()
 
 
 def stamps(path):
-    """Presentation stamps of a file's frames in order of show, from its packets; None where they do not tell (no stamps, two alike, fewer
-    than the file promises). Frames before the first that can be decoded (a recording that begins in the middle) do not count."""
+    """When a file's frames are shown, by its packets: exact seconds (Fraction) in order; None where they do not tell (no stamps, two alike,
+    fewer than the file promises). Frames before the first that can be decoded (a recording that begins in the middle) do not count."""
     import av
 
     with _open(path) as container:
@@ -221,18 +221,16 @@ def stamps(path):
         except av.error.FFmpegError:
             return None
         short = len(found) < 0.98 * _promised_frames(container, stream)
-    if short or first is None or None in found or len(set(found)) < len(found):
-        return None
-    return sorted(stamp for stamp in found if stamp >= first)
+        if short or first is None or None in found or len(set(found)) < len(found):
+            return None
+        return [stamp * stream.time_base for stamp in sorted(found) if stamp >= first]
 
 
-def times(path):
-    """Seconds of a file's frames since the first one, float [N] in order of show. Where the packets do not tell, all is decoded."""
-    known = stamps(path)
-    if known is None:
-        return np.array([frame.seconds for frame in _decode(path)])
-    with _open(path) as container:
-        return np.array([float((stamp - known[0]) * container.streams.video[0].time_base) for stamp in known])
+def times(path, known=()):
+    """Seconds of a file's frames since the first one, float [N] in order of show. Where its stamps (see `decode`) do not tell, all is
+    decoded."""
+    known = stamps(path) if known == () else known
+    return np.array([float(stamp - known[0]) for stamp in known] if known else [frame.seconds for frame in _decode(path)])
 
 
 def _promised_frames(container, stream):

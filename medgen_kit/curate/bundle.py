@@ -62,11 +62,12 @@ def bundles(path, rows, fps, scorers=()):
 
     scorers: those with `numbers` and `keep` (see `scorers.Dover`) get frames of their own.
     """
-    seconds = video.times(path)
+    known = video.stamps(path)
+    seconds = video.times(path, known)
     choosers = [scorer for scorer in scorers if hasattr(scorer, "keep")]
     picks = [[*(pick(seconds, row, wanted, fps) for wanted in plan(row)),
               *(scorer.numbers(row["first"], min(row["last"], len(seconds) - 1)) for scorer in choosers)] for row in rows]
-    frames = video.decode(path, {number for both in picks for part in both for number in part})
+    frames = video.decode(path, {number for both in picks for part in both for number in part}, known)
     for row, (five, grey, *chosen) in zip(rows, picks):
         large, small, held = {}, {}, {scorer: {} for scorer in choosers}
         for frame in until(frames, max(map(max, (five, grey, *chosen)))):

@@ -15,9 +15,10 @@ def cut_upload(path, name, rows, config, folder, synthetic):
     The shot's middle as config.frames pictures at config.fps and config.size pixels, or all of it less config.trim seconds at both ends.
     """
     fps = rows[0]["fps"]
-    seconds, asked, records = video.times(path), [moments(row, config, fps) for row in rows], []
+    known = video.stamps(path)
+    seconds, asked, records = video.times(path, known), [moments(row, config, fps) for row in rows], []
     picks = [bundle.pick(seconds, row, wanted, fps) for row, (wanted, _) in zip(rows, asked)]
-    frames = video.decode(path, {number for numbers in picks for number in numbers})
+    frames = video.decode(path, {number for numbers in picks for number in numbers}, known)
     for row, numbers, (_, rate) in zip(rows, picks, asked):
         made = {frame.number: frame.rgb(shape(frame.size, config)) for frame in bundle.until(frames, max(numbers))}
         if not made:

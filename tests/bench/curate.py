@@ -47,7 +47,7 @@ look(paths[0], chain)
 result = {}
 for name, operators in (("motion", [motion]), ("chain", chain)):
     best = 1e9
-    for _ in range(2):
+    for _ in range(4):
         begun = time.process_time()
         scores = [look(path, operators) for path in paths]
         best = min(best, (time.process_time() - begun) / len(paths))
@@ -77,7 +77,7 @@ def make_clips(folder, count):
     return paths
 
 
-def timed(function, items, rounds=2):
+def timed(function, items, rounds=4):
     """CPU-seconds an item, best of `rounds`, and the last results."""
     best, found = 1e9, []
     for _ in range(rounds):
