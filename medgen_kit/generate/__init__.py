@@ -12,10 +12,11 @@ from .prompts import make_prompts
 from .sample import generate_clips, open_generator
 from .text import encode_prompts, unknown_words
 from .tokenizer import EigenframeTokenizer
-from .train import Recipe, Trainee, draw_batch, losses, train
+from .recipe import PRESETS, Recipe
+from .train import TinyRecipe, Trainee, draw_batch, losses, train
 from .transformer import TinyWan
 
-__all__ = ["ConceptClassifier", "EigenframeTokenizer", "MedGenTinyPipeline", "Recipe", "TinyWan", "Trainee", "TrainingSet",
+__all__ = ["ConceptClassifier", "EigenframeTokenizer", "MedGenTinyPipeline", "PRESETS", "Recipe", "TinyRecipe", "TinyWan", "Trainee", "TrainingSet",
            "alignment_loss", "draw_batch", "encode_prompts", "flipped_word_test", "flow", "generate_clips", "load_parts",
            "load_pipeline", "losses", "make_prompts", "open_generator", "train", "train_classifier", "training_set",
            "unknown_words"]

@@ -13,7 +13,7 @@ from .flip import flipped_word_test
 from .prompts import make_prompts
 from .sample import generate_clips, key_frames
 from .stage import CLASSIFIER, SET, assemble, make_classifier
-from .train import Recipe, train
+from .train import TinyRecipe, train
 
 ALL = {"knowledge": 0.5, "repa": 0.5, "text": "contrastive"}
 # without contrastive pretraining the text tower has read captions and seen no clip, and there is no video tower to agree with
@@ -46,7 +46,7 @@ def train_row(out, inputs, profile, name):
     data = TrainingSet.load(inputs["generate"] / SET)
     data = data if text == sizes.text else data.read_by(parts)
     classifier = next(path / CLASSIFIER for path in (Path(inputs["generate"]), Path(out)) if (path / CLASSIFIER).is_file())
-    recipe = Recipe.of(profile, max_steps=profile.ablate.steps, minutes=0, **{k: v for k, v in ROWS[name].items() if k != "text"})
+    recipe = TinyRecipe.of(profile, max_steps=profile.ablate.steps, minutes=0, **{k: v for k, v in ROWS[name].items() if k != "text"})
     denoiser, figures = train(data, ConceptClassifier.load(classifier), recipe, folder, say=lambda _: None)
     prompts = read_json(out / "prompts.json")
     clips = generate_clips(assemble(parts, denoiser), [row["prompt"] for row in prompts], sizes, profile.seed)

@@ -96,14 +96,12 @@ def classifier_accuracy(model, latents, present, known, noise=0.05):
     return float((right * known).sum() / known.sum())
 
 
-def alignment_loss(classifier, x0_estimate, s, present, known, generator):
+def alignment_loss(classifier, x0_estimate, s, present, known, again, eps):
     """Concept loss on the denoised estimates [B, C, T, H, W] made at noise levels s [B].
 
-    Levels outside .1 to .95 are left out. Each estimate is noised again to a random level first: without that the generator
-    learns to please the classifier instead of showing the concept.
+    Levels outside .1 to .95 are left out. Each estimate is noised again, to the level `again` [B] with the noise `eps`: without that the
+    generator learns to please the classifier instead of showing the concept.
     """
     usable = ((s > 0.1) & (s < 0.95)).to(known.dtype).unsqueeze(1)
-    again = 0.1 + 0.85 * torch.rand(len(s), generator=generator).to(x0_estimate.device)
-    eps = torch.randn(x0_estimate.shape, generator=generator).to(x0_estimate.device)
     wide = again.view(-1, 1, 1, 1, 1)
     return concept_loss(classifier((1 - wide) * x0_estimate + wide * eps, again), present, known * usable)

@@ -1,4 +1,4 @@
-"""Flow matching (Lipman et al. 2023; rectified flow, Liu et al. 2023) in four small pure functions.
+"""Flow matching (Lipman et al. 2023; rectified flow, Liu et al. 2023) in six small pure functions.
 
 x0: data, eps: noise, s in 0..1: noise level (the scheduler's sigma), x_s = (1 - s) x0 + s eps, velocity v = eps - x0.
 """
@@ -22,8 +22,16 @@ def denoised(x_s, v, s):
     return x_s - expand(s, x_s) * v
 
 
-def sample_noise_levels(count, generator):
-    """Noise levels [count], logit-normal(0, 1) as in Stable Diffusion 3 (Esser et al. 2024): most in the middle, few at the ends."""
+def shifted(u, shift):
+    """The timestep shift: s = shift u / (1 + (shift - 1) u) (Esser et al. 2024). u: levels in 0..1. A shift above 1 moves levels towards
+    noise, which long and large clips need because their neighbouring pixels give a little noise away; 1 changes nothing."""
+    return shift * u / (1 + (shift - 1) * u)
+
+
+def sample_noise_levels(count, generator, law="logit_normal"):
+    """Noise levels [count]. law: "uniform", or "logit_normal" (0, 1) as in Stable Diffusion 3: most in the middle, few at the ends."""
+    if law == "uniform":
+        return torch.rand(count, generator=generator)
     return torch.sigmoid(torch.randn(count, generator=generator))
 
 

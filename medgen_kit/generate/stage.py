@@ -14,7 +14,7 @@ from .flip import flipped_word_test
 from .pipeline import MedGenTinyPipeline
 from .prompts import make_prompts
 from .sample import generate_clips
-from .train import Recipe, train
+from .train import TinyRecipe, train
 
 SET, CLASSIFIER = "training_set.safetensors", "classifier.safetensors"
 
@@ -49,7 +49,7 @@ def build(work):
         classifier.save(work.out / CLASSIFIER)
     rows = make_prompts(8, profile.seed)
     previews = Previews(work, parts, [row["prompt"] for row in rows])
-    denoiser, figures = train(data, classifier, Recipe.of(profile), work.out, work.say, previews)
+    denoiser, figures = train(data, classifier, TinyRecipe.of(profile), work.out, work.say, previews)
     previews.save(work.out)
     assemble(parts, denoiser).save_pretrained(work.out / "pipeline")
     history = figures.pop("history")

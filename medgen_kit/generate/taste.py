@@ -13,7 +13,7 @@ from .data import KINDS, Parts, TrainingSet, read_captions
 from .sample import generate_clips, key_frames
 from .stage import assemble
 from .tokenizer import EigenframeTokenizer
-from .train import Recipe, train
+from .train import TinyRecipe, train
 
 MODALITY = "echo"
 
@@ -29,7 +29,7 @@ def build(work):
     text, no_text = read_captions(parts, rows)
     data = TrainingSet(parts.vae.encode(parts.clips.frames), text, dict.fromkeys(KINDS, nothing), dict.fromkeys(KINDS, nothing), features,
                        torch.arange(len(rows)), no_text)
-    recipe = Recipe(dim=128, layers=3, batch=24, max_steps=sizes.steps, minutes=0, repa=0, knowledge=0, detailed=0, seed=profile.seed)
+    recipe = TinyRecipe(dim=128, layers=3, batch=24, max_steps=sizes.steps, minutes=0, repa=0, knowledge=0, detailed=0, seed=profile.seed)
     denoiser, figures = train(data, None, recipe, work.out, work.say)
     rng = np.random.default_rng(profile.seed)
     asked = [flat for flat in sources.combinations() if flat["modality"] == MODALITY]

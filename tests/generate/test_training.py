@@ -12,12 +12,14 @@ from diffusers import FlowMatchEulerDiscreteScheduler, WanTransformer3DModel
 
 from medgen_kit import KitError
 from medgen_kit.align import text_tower, train_tokenizer
-from medgen_kit.generate import (EigenframeTokenizer, MedGenTinyPipeline, Recipe, TinyWan, Trainee, draw_batch, flow, load_pipeline,
+from medgen_kit.generate import (EigenframeTokenizer, MedGenTinyPipeline, TinyRecipe, TinyWan, Trainee, draw_batch, flow, load_pipeline,
                                  losses, train, train_classifier)
+from medgen_kit.generate import pace
 from medgen_kit.generate.data import TrainingSet
+from medgen_kit.generate.recipe import learning_rate
 
 COUNT, K, T, TEXT = 40, 12, 9, 24
-SMALL = Recipe(dim=32, layers=2, heads=2, batch=8, max_steps=8, minutes=0)
+SMALL = TinyRecipe(dim=32, layers=2, heads=2, batch=8, max_steps=8, minutes=0, checkpoint_steps=1)
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +60,12 @@ def quiet(_):
 def test_stopped_and_resumed_ends_at_the_same_weights(data, classifier, tmp_path):
     straight, _ = train(data, classifier, SMALL, tmp_path / "a", quiet)
     train(data, classifier, SMALL, tmp_path / "b", quiet, stop_after=3)
-    assert list((tmp_path / "b" / "checkpoint").glob("*.safetensors"))
+    assert list((tmp_path / "b").glob("checkpoint-0000003/*.safetensors"))
     lines = []
     resumed, figures = train(data, classifier, SMALL, tmp_path / "b", lines.append)
     assert "goes on at step 3 of 8" in lines[0] and figures["steps"] == 8
     assert torch.equal(weights(straight), weights(resumed))
-    other, _ = train(data, classifier, Recipe(**{**SMALL.__dict__, "seed": 1}), tmp_path / "c", quiet)
+    other, _ = train(data, classifier, TinyRecipe(**{**SMALL.__dict__, "seed": 1}), tmp_path / "c", quiet)
     assert not torch.equal(weights(straight), weights(other))
 
 
@@ -76,8 +78,7 @@ from medgen_kit.generate.data import TrainingSet
 folder = Path(sys.argv[1])
 torch.set_num_threads(1)
 module = importlib.import_module("medgen_kit.generate.train")        # the package offers the function under this name
-module.SAVE_EVERY = 0                                   # a checkpoint after every step
-recipe = module.Recipe(**eval(sys.argv[2]))
+recipe = module.TinyRecipe(**eval(sys.argv[2]))
 real, count = module.losses, 0
 def losses(*given):
     global count
@@ -101,16 +102,16 @@ def test_a_training_that_is_killed_mid_step_resumes_to_the_same_weights(data, cl
     end = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), repr(recipe), str(at)], capture_output=True, text=True)
     assert end.returncode == -signal.SIGKILL, end.stderr
     lines = []
-    resumed, figures = train(data, classifier, Recipe(**recipe), tmp_path / "killed", lines.append)
+    resumed, figures = train(data, classifier, TinyRecipe(**recipe), tmp_path / "killed", lines.append)
     assert lines[0] == f"goes on at step {at - 1} of {total}" and figures["steps"] == total
     assert [row["step"] for row in figures["history"]] == list(range(total))
-    straight, whole = train(data, classifier, Recipe(**recipe), tmp_path / "straight", quiet)
+    straight, whole = train(data, classifier, TinyRecipe(**recipe), tmp_path / "straight", quiet)
     assert whole["steps"] == total and torch.equal(weights(straight), weights(resumed))
 
 
 def test_a_half_written_checkpoint_is_not_taken_for_whole(data, classifier, tmp_path):
     (tmp_path / ".checkpoint.part").mkdir()
-    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint-0000007").mkdir()
     _, figures = train(data, classifier, SMALL, tmp_path, quiet, stop_after=2)
     assert figures["steps"] == 2
 
@@ -124,13 +125,13 @@ def test_each_switch_changes_the_gradient_and_off_leaves_the_term_out(data, clas
         total.backward()
         return torch.cat([p.grad.flatten() for p in model.denoiser.parameters() if p.grad is not None]), parts
     on, parts_on = gradient(SMALL)
-    off, parts_off = gradient(Recipe(**{**SMALL.__dict__, switch: 0}))
+    off, parts_off = gradient(TinyRecipe(**{**SMALL.__dict__, switch: 0}))
     assert switch in parts_on and switch not in parts_off
     assert not torch.allclose(on, off)
 
 
 def test_loss_falls(data, classifier, tmp_path):
-    _, figures = train(data, classifier, Recipe(**{**SMALL.__dict__, "max_steps": 120, "lr": 3e-3}), tmp_path, quiet)
+    _, figures = train(data, classifier, TinyRecipe(**{**SMALL.__dict__, "max_steps": 120, "lr": 3e-3}), tmp_path, quiet)
     flows = [row["flow"] for row in figures["history"]]
     assert np.mean(flows[-20:]) < 0.9 * np.mean(flows[:20])
 
@@ -221,10 +222,10 @@ def test_tokenizer_is_the_best_linear_code(pipe):
 
 
 def test_the_number_of_steps_follows_the_machine_a_third_of_the_way():
-    training, recipe, said = importlib.import_module("medgen_kit.generate.train"), Recipe(minutes=4, max_steps=2400), []
+    recipe, said = TinyRecipe(minutes=4, max_steps=2400), []
     for total, seconds, wanted in ((1200, 120, 800), (1200, 200, 800), (1200, 40, 2400), (1200, 80, 1200), (1200, 100, 960)):
         state = {"step": 400, "seconds": seconds, "total": total}
-        training.correct(state, recipe, said.append)
+        pace.correct(state, recipe, said.append)
         assert state["total"] == wanted
-        assert all(training.learning_rate(k, total, 1.0) == training.learning_rate(k, wanted, 1.0) for k in range(400))
+        assert all(learning_rate(k, total, recipe) == learning_rate(k, wanted, recipe) for k in range(400))
     assert said[0] == "300 ms a step: 800 steps instead of 1200" and len(said) == 4

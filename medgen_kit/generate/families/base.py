@@ -1,0 +1,84 @@
+"""What all families share: the rules for sizes, and flow matching as the way to noise and to train (a family may do otherwise)."""
+
+import torch
+
+from ...errors import KitError
+from .. import flow
+
+
+class Family:
+    """An adapter. s: noise level [B] in 0..1; x0, eps: [B, C, t, h, w], normalised latents; text: dict of batched tensors.
+
+    frame_step: frames are a multiple of it plus 1. multiple: height and width are multiples of it. fps: what the model was made for.
+    text_length: tokens that the transformer is shown. text_options: go to the pipeline's `encode_prompt` (HunyuanVideo's prompt template).
+    """
+
+    name, pipelines = "", ()
+    frame_step, multiple, fps, text_length = 4, 16, 16, 512
+    lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+
+    def __init__(self, fps=None, **text_options):
+        self.fps, self.text_options = fps or self.fps, text_options
+
+    def check(self, frames, height, width):
+        """KitError that names the nearest possible size when the family cannot have this one."""
+        near = self.frame_step * round((frames - 1) / self.frame_step) + 1
+        if frames < 1 or frames != near:
+            raise KitError(f"{self.name}: {frames} frames are not possible; its clips have {self.frame_step}k + 1 frames, for example "
+                           f"{max(near, self.frame_step + 1)}.")
+        for what, pixels in (("height", height), ("width", width)):
+            if pixels < 1 or pixels % self.multiple:
+                near = max(1, round(pixels / self.multiple)) * self.multiple
+                raise KitError(f"{self.name}: a {what} of {pixels} pixels is not possible; it must be a multiple of {self.multiple}, "
+                               f"for example {near}.")
+
+    def encode_prompts(self, pipe, prompts):
+        """One dict of CPU tensors per prompt, as long as the prompt is (nothing is stored of the padding)."""
+        raise NotImplementedError
+
+    def stack(self, texts):
+        """A batch from such dicts: everything with a row a token is padded with zeros to `text_length`, which is what the pipeline does."""
+        return {key: torch.stack([_pad(text[key], self.text_length) if key in ("embeds", "mask") else text[key] for text in texts])
+                for key in texts[0]}
+
+    def encode_video(self, pipe, frames):
+        """Normalised latents [B, C, t, h, w] of frames uint8 [B, T, H, W, 3] (the VAE's mean, nothing drawn)."""
+        return self.normalise(pipe.vae, pipe.vae.encode(pixels(frames, pipe.vae)).latent_dist.mode()).float()
+
+    def normalise(self, vae, z):
+        """The VAE's latents at the scale that the transformer knows."""
+        return z * vae.config.scaling_factor
+
+    def noise(self, x0, eps, s):
+        """The clip at noise level s."""
+        return flow.interpolate(x0, eps, s)
+
+    def target(self, x0, eps, s):
+        """What `predict` should return."""
+        return flow.velocity(x0, eps)
+
+    def predict(self, transformer, x, s, text):
+        """The transformer's answer [B, C, t, h, w] at noise level s."""
+        raise NotImplementedError
+
+    def blocks(self, transformer):
+        """The blocks in order; the hidden state of one of them can be aligned with features of the clip."""
+        return transformer.transformer_blocks
+
+
+def pixels(frames, vae):
+    """uint8 [B, T, H, W, 3] as the VAE reads them: [B, 3, T, H, W] in -1..1, of its device and precision."""
+    frames = torch.as_tensor(frames).to(vae.device).permute(0, 4, 1, 2, 3)
+    return frames.to(vae.dtype) / 127.5 - 1
+
+
+def rows(embeds, mask):
+    """[{"embeds": [L, D], "mask": [L]}] of a batch [B, S, D], [B, S], each cut at its real length (at least 1)."""
+    lengths = [max(1, int(one.sum())) for one in mask]
+    return [{"embeds": e[:n].cpu().clone(), "mask": m[:n].cpu().clone()} for e, m, n in zip(embeds, mask, lengths)]
+
+
+def _pad(tensor, length):
+    if len(tensor) >= length:
+        return tensor[:length]
+    return torch.cat([tensor, tensor.new_zeros(length - len(tensor), *tensor.shape[1:])])

@@ -1,0 +1,26 @@
+"""LTX-Video (HaCohen et al. 2024): a token stands for 32 x 32 pixels of 8 frames, so long clips fit a small GPU."""
+
+import torch
+
+from .base import Family, rows
+
+
+class LTXVideo(Family):
+    name, pipelines = "ltx", ("LTXPipeline",)
+    frame_step, multiple, fps, text_length = 8, 32, 25, 128
+
+    @torch.no_grad()
+    def encode_prompts(self, pipe, prompts):
+        embeds, mask, _, _ = pipe.encode_prompt(list(prompts), do_classifier_free_guidance=False, max_sequence_length=self.text_length)
+        return rows(embeds, mask)
+
+    def normalise(self, vae, z):
+        mean, std = (v.view(1, -1, 1, 1, 1).to(z) for v in (vae.latents_mean, vae.latents_std))
+        return (z - mean) * vae.config.scaling_factor / std
+
+    def predict(self, transformer, x, s, text):
+        t, h, w = x.shape[2:]
+        tokens = transformer(hidden_states=x.flatten(2).transpose(1, 2), encoder_hidden_states=text["embeds"], timestep=1000 * s,
+                             encoder_attention_mask=text["mask"], num_frames=t, height=h, width=w,
+                             rope_interpolation_scale=(self.frame_step / self.fps, self.multiple, self.multiple), return_dict=False)[0]
+        return tokens.transpose(1, 2).unflatten(2, (t, h, w))

@@ -1,0 +1,27 @@
+"""Mochi 1 (Genmo 2024), the second base model of the paper (table 4). Its time runs the other way: 0 is noise, 1 is data."""
+
+import torch
+
+from .base import Family, rows
+
+
+class Mochi(Family):
+    name, pipelines = "mochi", ("MochiPipeline",)
+    frame_step, fps, text_length = 6, 30, 256
+
+    @torch.no_grad()
+    def encode_prompts(self, pipe, prompts):
+        embeds, mask, _, _ = pipe.encode_prompt(list(prompts), do_classifier_free_guidance=False, max_sequence_length=self.text_length)
+        return rows(embeds, mask)
+
+    def normalise(self, vae, z):
+        if vae.config.latents_mean is None or vae.config.latents_std is None:
+            return super().normalise(vae, z)
+        mean, std = (torch.tensor(v, device=z.device, dtype=z.dtype).view(1, -1, 1, 1, 1)
+                     for v in (vae.config.latents_mean, vae.config.latents_std))
+        return (z - mean) * vae.config.scaling_factor / std
+
+    def predict(self, transformer, x, s, text):
+        towards_data = transformer(hidden_states=x, timestep=1000 * (1 - s), encoder_hidden_states=text["embeds"],
+                                   encoder_attention_mask=text["mask"], return_dict=False)[0]
+        return -towards_data

@@ -1,0 +1,202 @@
+"""The training loop, once for all models: MedGen-tiny from nothing and LoRA on Wan2.1 run through the same lines.
+
+    for each optimizer step: for each micro-batch: draw -> losses -> backward; clip; step; average; log; check; checkpoint
+
+accelerate carries devices, mixed precision, accumulation and the distributed engines. All chance comes from `draw`, which knows only the
+numbers of the samples (`stream`), so a training that is killed and resumed ends at the same weights (on the same machine with the same
+number of threads: sums in another order differ in the last digit).
+"""
+
+import contextlib
+import signal
+import threading
+import time
+from pathlib import Path
+
+import torch
+
+from ..errors import KitError
+from . import checkpoint, pace
+from .journal import Journal
+from .recipe import learning_rate, precision_for
+
+
+def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=None, validate=None, resume=True, stop_after=None):
+    """Train what `requires_grad` in `model`; returns figures {"steps", "train_seconds", "history", "parameters"}.
+
+    draw(step, first, count) -> dict: samples `first` to `first + count` of a step's batch. losses(model, batch) -> (total, {name: value}).
+    folder: checkpoints and log.jsonl. watch(step, total, seconds_left, means, model): called twelve times. averaged: the part of the model
+    that `recipe.ema` averages (default: all of it); its weights are the averaged ones afterwards. validate(model, step) -> dict for the log.
+    stop_after: leave after this many steps (for tests). Raises KitError when the loss is not a number, and for other settings' checkpoints.
+    """
+    accelerator, micro, rounds = start(recipe)
+    optimizer = make_optimizer(model, recipe)
+    model, optimizer = accelerator.prepare(model, optimizer)
+    plain = accelerator.unwrap_model(model)
+    average = Average(plain if averaged is None else averaged, recipe.ema) if recipe.ema else None
+    state = checkpoint.restore(folder, accelerator, model, optimizer, average and average.model, recipe) if resume else None
+    if state:
+        say(f"goes on at step {state['step']} of {state['total']}")
+    state = state or {"step": 0, "total": recipe.max_steps, "calibrated": False, "seconds": 0.0, "recipe": recipe.as_dict()}
+    if not recipe.minutes:
+        state["total"] = recipe.max_steps
+    journal = Journal(folder, state["step"], accelerator.is_main_process)
+    first, clock, saved = state["step"], time.time() - state["seconds"], time.time()
+    with stop_signals() as stopped:
+        while state["step"] < state["total"]:
+            step = state["step"]
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, state["total"], recipe)
+            sums = {}
+            for turn in range(rounds):
+                with accelerator.accumulate(model):
+                    batch = draw(step, (turn * accelerator.num_processes + accelerator.process_index) * micro, micro)
+                    with accelerator.autocast():
+                        total, parts = losses(model, {k: to_device(v, accelerator.device) for k, v in batch.items()})
+                    accelerator.backward(total)
+                    norm = accelerator.clip_grad_norm_(model.parameters(), recipe.clip) if accelerator.sync_gradients else None
+                    optimizer.step()
+                    optimizer.zero_grad()
+                for name, value in parts.items():
+                    sums[name] = sums.get(name, 0) + value.detach() / rounds
+            if average is not None:
+                average.step()
+            row = journal.write(state, accelerator.reduce(sums, "mean"), optimizer.param_groups[0]["lr"], norm)
+            if not all(value == value and abs(value) < float("inf") for value in row.values() if isinstance(value, float)):
+                raise KitError(f"the training loss is not a number at step {step}. Lower the learning rate (now {recipe.lr}) "
+                               "and run the same cell or command again: it goes on from the last checkpoint.")
+            state["step"], state["seconds"] = step + 1, time.time() - clock
+            if not state["calibrated"] and step + 1 - first == pace.FIRST:
+                pace.calibrate(state, recipe, state["seconds"], say)
+            elif state["calibrated"] and recipe.minutes and step + 1 == state["total"] // 3:
+                pace.correct(state, recipe, say)
+            done, stopping = step + 1 == state["total"], bool(stopped) or step + 1 - first == stop_after
+            if (step + 1) % max(1, state["total"] // 12) == 0 or done:
+                tell(journal, state, say, watch, average, plain)
+            if validate and recipe.validation_steps and ((step + 1) % recipe.validation_steps == 0 or done):
+                with averaged_weights(average), torch.random.fork_rng():
+                    journal.note(step + 1, validate(plain, step + 1))
+            if done or stopping or due(step + 1, saved, recipe):
+                checkpoint.save(folder, accelerator, model, optimizer, average and average.model, state, recipe.keep)
+                saved = time.time()
+            if stopping:
+                break
+    if stopped:
+        raise KeyboardInterrupt(f"stopped after step {state['step']}; a checkpoint stands in {folder}")
+    if average is not None:
+        average.keep()
+    return {"steps": state["step"], "train_seconds": round(state["seconds"], 1), "history": journal.history(),
+            "parameters": sum(p.numel() for p in plain.parameters() if p.requires_grad)}
+
+
+def start(recipe):
+    """(accelerator, clips a device holds at once, how often it does so in one optimizer step)."""
+    from accelerate import Accelerator, PartialState
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import GradientAccumulationPlugin
+
+    AcceleratorState._reset_state()                        # a notebook may train twice, with another precision
+    processes = PartialState().num_processes
+    micro = recipe.micro_batch or max(1, recipe.batch // processes)
+    rounds, rest = divmod(recipe.batch, micro * processes)
+    if rest or not rounds:
+        raise KitError(f"a batch of {recipe.batch} clips cannot be shared by {processes} devices with {micro} clips at once. Choose a batch "
+                       f"that is a multiple of {micro * processes}, for example {max(1, rounds) * micro * processes}.")
+    if recipe.minutes and processes > 1:
+        raise KitError("minutes sets the number of steps from one machine's speed. With several processes set minutes to 0 and max_steps.")
+    plugin = GradientAccumulationPlugin(num_steps=rounds, sync_with_dataloader=False)
+    return Accelerator(mixed_precision=precision_for(recipe.mixed_precision), gradient_accumulation_plugin=plugin), micro, rounds
+
+
+def make_optimizer(model, recipe):
+    """AdamW over what is trained; with 8-bit states when the recipe says so and bitsandbytes is installed."""
+    parameters, settings = [p for p in model.parameters() if p.requires_grad], dict(lr=recipe.lr, betas=(0.9, recipe.beta2),
+                                                                                    weight_decay=recipe.weight_decay)
+    if not parameters:
+        raise KitError("nothing is to be trained: no parameter of this model requires a gradient.")
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, fused=True, **settings)
+    try:
+        import bitsandbytes
+    except ImportError:
+        raise KitError("optimizer adamw8bit needs the package bitsandbytes (pip install bitsandbytes), or choose adamw.") from None
+    return bitsandbytes.optim.AdamW8bit(parameters, **settings)
+
+
+class Average:
+    """Exponential moving average of the trained weights of `part` (diffusers' EMAModel: its decay ramps up as (1 + n) / (10 + n))."""
+
+    def __init__(self, part, decay):
+        from diffusers.training_utils import EMAModel
+
+        self.parameters = [p for p in part.parameters() if p.requires_grad]
+        self.model = EMAModel(self.parameters, decay=decay, foreach=True)
+
+    def step(self):
+        self.model.step(self.parameters)
+
+    def keep(self):
+        """Put the averaged weights into the model."""
+        self.model.copy_to(self.parameters)
+
+
+@contextlib.contextmanager
+def averaged_weights(average):
+    """The model has its averaged weights inside the block, its own again afterwards."""
+    if average is None:
+        yield
+        return
+    average.model.store(average.parameters)
+    average.keep()
+    try:
+        yield
+    finally:
+        average.model.restore(average.parameters)
+
+
+@contextlib.contextmanager
+def stop_signals():
+    """A list that is filled when someone asks to stop (Ctrl-C, the stop button, a cluster's SIGTERM): the step is finished and saved first.
+    A second Ctrl-C stops at once."""
+    asked, before = [], {}
+
+    def note(number, frame):
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def tell(journal, state, say, watch, average, model):
+    """One progress line, and the watcher's turn (a notebook's monitor draws loss and samples)."""
+    means = journal.means()
+    left = state["seconds"] / state["step"] * (state["total"] - state["step"])
+    say(f"step {state['step']} of {state['total']}, " + ", ".join(f"{k} {v:.3f}" for k, v in means.items()) + f", {left:.0f} s left")
+    if watch is not None:
+        with averaged_weights(average):
+            watch(state["step"], state["total"], left, means, model)
+
+
+def due(step, saved, recipe):
+    """Whether a checkpoint is due after `step` steps, the last at time `saved`."""
+    by_steps = recipe.checkpoint_steps and step % recipe.checkpoint_steps == 0
+    return bool(by_steps or recipe.checkpoint_seconds and time.time() - saved > recipe.checkpoint_seconds)
+
+
+def to_device(value, device):
+    if torch.is_tensor(value):
+        return value.to(device, non_blocking=True)
+    return {key: to_device(one, device) for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def latest(folder):
+    """Path of the newest whole checkpoint of a training, or None."""
+    found = checkpoint.checkpoints(Path(folder))
+    return found[-1] if found else None
