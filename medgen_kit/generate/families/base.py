@@ -32,6 +32,11 @@ class Family:
                 raise KitError(f"{self.name}: a {what} of {pixels} pixels is not possible; it must be a multiple of {self.multiple}, "
                                f"for example {near}.")
 
+    def pick(self, total, frames, step):
+        """Which `frames` of a clip's `total` are read: the middle ones, every `step`-th (no frame twice)."""
+        first = (total - ((frames - 1) * step + 1)) // 2
+        return [first + k * step for k in range(frames)]
+
     def encode_prompts(self, pipe, prompts):
         """One dict of CPU tensors per prompt, as long as the prompt is (nothing is stored of the padding)."""
         raise NotImplementedError
@@ -49,6 +54,15 @@ class Family:
         """The VAE's latents at the scale that the transformer knows."""
         return z * vae.config.scaling_factor
 
+    def decode_video(self, vae, latents):
+        """Frames uint8 [B, T, H, W, 3] of normalised latents, the way back of `encode_video`."""
+        made = vae.decode(self.denormalise(vae, latents.to(vae.device)).to(vae.dtype), return_dict=False)[0]
+        return ((made.float() / 2 + 0.5).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 4, 1).cpu().numpy()
+
+    def denormalise(self, vae, z):
+        """The way back of `normalise`."""
+        return z / vae.config.scaling_factor
+
     def noise(self, x0, eps, s):
         """The clip at noise level s."""
         return flow.interpolate(x0, eps, s)
@@ -57,6 +71,10 @@ class Family:
         """What `predict` should return."""
         return flow.velocity(x0, eps)
 
+    def step(self, x, answer, s, following):
+        """From noise level s to the `following`, lower one, along what `predict` answered (Euler; 0-dim s)."""
+        return x + (following - s) * answer
+
     def predict(self, transformer, x, s, text):
         """The transformer's answer [B, C, t, h, w] at noise level s."""
         raise NotImplementedError
@@ -64,6 +82,15 @@ class Family:
     def blocks(self, transformer):
         """The blocks in order; the hidden state of one of them can be aligned with features of the clip."""
         return transformer.transformer_blocks
+
+    def width(self, transformer):
+        """Numbers in the hidden state of a token."""
+        return transformer.config.num_attention_heads * transformer.config.attention_head_dim
+
+
+def channels(vae, z):
+    """(mean, standard deviation) of the VAE's channels, shaped to go with latents [B, C, t, h, w]."""
+    return (torch.tensor(v, device=z.device, dtype=z.dtype).view(1, -1, 1, 1, 1) for v in (vae.config.latents_mean, vae.config.latents_std))
 
 
 def pixels(frames, vae):

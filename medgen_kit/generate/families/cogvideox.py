@@ -39,6 +39,11 @@ class CogVideoX(Family):
         signal, rest = self.parts(s, x0)
         return signal * eps - rest * x0
 
+    def step(self, x, answer, s, following):
+        signal, rest = self.parts(s.view(1), x)
+        x0, eps = signal * x - rest * answer, rest * x + signal * answer
+        return self.noise(x0, eps, following.view(1)) if following > 0 else x0                 # DDIM
+
     def predict(self, transformer, x, s, text):
         return transformer(hidden_states=x.transpose(1, 2), encoder_hidden_states=text["embeds"], timestep=self.levels(s),
                            return_dict=False)[0].transpose(1, 2)

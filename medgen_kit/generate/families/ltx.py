@@ -18,6 +18,10 @@ class LTXVideo(Family):
         mean, std = (v.view(1, -1, 1, 1, 1).to(z) for v in (vae.latents_mean, vae.latents_std))
         return (z - mean) * vae.config.scaling_factor / std
 
+    def denormalise(self, vae, z):
+        mean, std = (v.view(1, -1, 1, 1, 1).to(z) for v in (vae.latents_mean, vae.latents_std))
+        return z * std / vae.config.scaling_factor + mean
+
     def predict(self, transformer, x, s, text):
         t, h, w = x.shape[2:]
         tokens = transformer(hidden_states=x.flatten(2).transpose(1, 2), encoder_hidden_states=text["embeds"], timestep=1000 * s,

@@ -2,7 +2,7 @@
 
 import torch
 
-from .base import Family, rows
+from .base import Family, channels, rows
 
 
 class Mochi(Family):
@@ -15,11 +15,12 @@ class Mochi(Family):
         return rows(embeds, mask)
 
     def normalise(self, vae, z):
-        if vae.config.latents_mean is None or vae.config.latents_std is None:
-            return super().normalise(vae, z)
-        mean, std = (torch.tensor(v, device=z.device, dtype=z.dtype).view(1, -1, 1, 1, 1)
-                     for v in (vae.config.latents_mean, vae.config.latents_std))
+        mean, std = channels(vae, z)
         return (z - mean) * vae.config.scaling_factor / std
+
+    def denormalise(self, vae, z):
+        mean, std = channels(vae, z)
+        return z * std / vae.config.scaling_factor + mean
 
     def predict(self, transformer, x, s, text):
         towards_data = transformer(hidden_states=x, timestep=1000 * (1 - s), encoder_hidden_states=text["embeds"],

@@ -2,6 +2,7 @@
 
 import torch
 
+from ... import video
 from ..text import LONG, SHORT, encode_prompts
 from .base import Family
 
@@ -9,6 +10,9 @@ from .base import Family
 class MedGenTiny(Family):
     name, pipelines = "tiny", ("MedGenTinyPipeline",)
     frame_step, multiple, fps, text_length = 8, 32, 8, 1 + SHORT
+
+    def pick(self, total, frames, step):
+        return video.sample_indices(total, frames)              # the small model sees a whole clip in its few frames
 
     @torch.no_grad()
     def encode_prompts(self, pipe, prompts):
@@ -21,6 +25,12 @@ class MedGenTiny(Family):
 
     def encode_video(self, pipe, frames):
         return pipe.vae.encode(frames).float()
+
+    def decode_video(self, vae, latents):
+        return (vae.decode(latents.to(vae.device)) * 255).round().byte().cpu().numpy()
+
+    def width(self, transformer):
+        return transformer.config.dim
 
     def predict(self, transformer, x, s, text):
         times = 1000 * s[:, None].expand(-1, x.shape[2])

@@ -2,7 +2,7 @@
 
 import torch
 
-from .base import Family
+from .base import Family, channels
 
 
 class Wan(Family):
@@ -15,9 +15,12 @@ class Wan(Family):
         return [{"embeds": one[:max(1, int((one != 0).any(-1).sum()))].cpu().clone()} for one in embeds]
 
     def normalise(self, vae, z):
-        mean, std = (torch.tensor(v, device=z.device, dtype=z.dtype).view(1, -1, 1, 1, 1)
-                     for v in (vae.config.latents_mean, vae.config.latents_std))
+        mean, std = channels(vae, z)
         return (z - mean) / std
+
+    def denormalise(self, vae, z):
+        mean, std = channels(vae, z)
+        return z * std + mean
 
     def predict(self, transformer, x, s, text):
         return transformer(hidden_states=x, timestep=1000 * s, encoder_hidden_states=text["embeds"], return_dict=False)[0]

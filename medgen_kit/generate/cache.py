@@ -1,0 +1,208 @@
+"""Precompute first: latents of clips and embeddings of captions, made once, so that text encoder and VAE are gone when training begins.
+
+Two pools of safetensors shards, `texts/` and `latents/`. Whatever lies in them is addressed by its content (caption or file, size, encoder),
+so an interrupted pass goes on, another caption costs only itself, and a cache is never taken for another model's.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .. import video
+from ..clip import read_folder, write_text
+from ..errors import DiskError, KitError, VideoError
+from ..whole import whole
+
+SHARD = 32                             # entries of a shard: what an interruption can cost
+
+
+class Pool:
+    """A folder of safetensors shards with entries {key: {name: tensor}}; an entry is there whole or not at all."""
+
+    def __init__(self, folder):
+        self.folder, self.places, self.open, self.waiting = Path(folder), {}, {}, {}
+        for shard in sorted(self.folder.glob("*.safetensors")):
+            self._list(shard)
+
+    def _list(self, shard):
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(shard, "pt") as file:
+                for name in file.keys():
+                    self.places.setdefault(name.split("/")[0], (shard, []))[1].append(name.split("/")[1])
+        except (SafetensorError, OSError) as error:
+            raise KitError(f"{shard} cannot be read ({error}). Remove that file and run the same again: what it held is made anew.") from error
+
+    def __contains__(self, key):
+        return key in self.places or key in self.waiting
+
+    def put(self, key, entry):
+        """Keep {name: tensor}; every SHARD entries a shard is written. Call `flush` at the end."""
+        self.waiting[key] = {name: value.detach().cpu().contiguous() for name, value in entry.items()}
+        if len(self.waiting) >= SHARD:
+            self.flush()
+
+    def flush(self):
+        from safetensors.torch import save_file
+
+        if not self.waiting:
+            return
+        shard = self.folder / f"{hashlib.sha256(''.join(sorted(self.waiting)).encode()).hexdigest()[:16]}.safetensors"
+        with whole(shard) as part:
+            save_file({f"{key}/{name}": value for key, entry in self.waiting.items() for name, value in entry.items()}, part)
+        self.waiting = {}
+        self._list(shard)
+
+    def get(self, key):
+        """The entry {name: tensor}, mapped from the disk."""
+        from safetensors import safe_open
+
+        if key not in self.places:
+            raise KitError(f"{self.folder} does not hold all that is to be trained on. Run the precomputation again.")
+        shard, names = self.places[key]
+        if shard not in self.open:
+            self.open[shard] = safe_open(shard, "pt").__enter__()
+        return {name: self.open[shard].get_tensor(f"{key}/{name}") for name in names}
+
+
+class Cache:
+    """What a training reads: `rows` of the index (clip, caption, bucket, split, keys) over the two pools."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        path = self.folder / "index.json"
+        if not path.is_file():
+            raise KitError(f"{folder} holds no index.json, so nothing was precomputed there. Run `precompute` first.")
+        self.index = json.loads(path.read_text(encoding="utf-8"))
+        self.rows, self.nothing = self.index["rows"], self.index["nothing"]
+        self.texts, self.latents = Pool(self.folder / "texts"), Pool(self.folder / "latents")
+
+    def split(self, name):
+        """Rows of one split, by bucket: [[row, ...], ...], the same order every time."""
+        buckets = {}
+        for row in self.rows:
+            if row["split"] == name:
+                buckets.setdefault(tuple(row["bucket"]), []).append(row)
+        return [buckets[key] for key in sorted(buckets)]
+
+    def latent(self, row):
+        """Normalised latents [C, t, h, w] of a row, float32."""
+        return self.latents.get(row["latents"])["latents"].float()
+
+    def text(self, row=None):
+        """Embeddings of a row's caption as `Family.stack` takes them; of no caption without a row."""
+        return self.texts.get(self.nothing if row is None else row["text"])
+
+
+def precompute(pipe, family, clips, folder, buckets, caption="brief_caption", dtype=torch.float32, fps=None, say=print, marks=None):
+    """Encode captions and clips into `folder`; returns the Cache. Run again, only what is missing is made.
+
+    clips: a VideoFolder or a list of Clip. buckets: [(frames, height, width), ...]; each clip goes into the one that suits it. caption:
+    which of its captions. dtype: of what is stored. fps: frames a second that are read (default: the family's). marks: (text, video) marks
+    of the encoders, else taken from `pipe`. A clip that cannot be used is left out, with its reason, in index.json. Raises KitError for
+    sizes the family cannot have, and when no clip is left.
+    """
+    clips = read_folder(clips) if isinstance(clips, str | Path) else list(clips)
+    for bucket in buckets:
+        family.check(*bucket)
+    text_mark, video_mark = marks or (mark(family.name, family.text_length, family.text_options, *encoders(pipe)), mark(family.name, pipe.vae))
+    texts = encode_texts(pipe, family, ["", *(getattr(clip, caption) for clip in clips)], folder, text_mark, dtype, say)
+    rows, problems = encode_clips(pipe, family, clips, folder, buckets, video_mark, dtype, fps or family.fps, say)
+    if not rows:
+        raise KitError(f"not one of the {len(clips)} clips can be used: {' '.join(problems[:3])}")
+    for row, clip in rows:
+        row |= {"text": texts[getattr(clip, caption)], "caption": getattr(clip, caption), "split": clip.split}
+    write_text(Path(folder) / "index.json", json.dumps({"family": family.name, "fps": fps or family.fps, "nothing": texts[""],
+                                                        "rows": [row for row, _ in rows], "problems": problems}, indent=1))
+    return Cache(folder)
+
+
+def encode_texts(pipe, family, prompts, folder, text_mark, dtype, say=print, batch=8):
+    """{prompt: key} after encoding into `folder`/texts what is not there yet."""
+    pool = Pool(Path(folder) / "texts")
+    keys = {prompt: mark(text_mark, prompt, dtype) for prompt in prompts}
+    missing = [prompt for prompt, key in keys.items() if key not in pool]
+    for start in range(0, len(missing), batch):
+        some = missing[start:start + batch]
+        for prompt, entry in zip(some, family.encode_prompts(pipe, some)):
+            pool.put(keys[prompt], {name: v.to(dtype) if v.is_floating_point() else v for name, v in entry.items()})
+        if start and start % (8 * batch) == 0:
+            say(f"{start} of {len(missing)} captions encoded")
+    pool.flush()
+    return keys
+
+
+@torch.no_grad()
+def encode_clips(pipe, family, clips, folder, buckets, video_mark, dtype, fps, say=print):
+    """([(row, clip)], [problem]) after encoding into `folder`/latents what is not there yet."""
+    pool, rows, problems = Pool(Path(folder) / "latents"), [], []
+    for number, clip in enumerate(clips):
+        try:
+            info = video.probe(clip.path)
+            step = max(1, round(info.fps / fps))
+            bucket = choose_bucket(-(-info.frames // step), info.height, info.width, buckets)
+            if bucket is None:
+                raise VideoError(clip.path, "too_short", f"{-(-info.frames // step)} frames at {fps:g} a second are fewer than the "
+                                 f"{min(b[0] for b in buckets)} of the smallest bucket.")
+            key = mark(video_mark, file_mark(clip.path), bucket, step, dtype)
+            if key not in pool:
+                frames = video.read(clip.path, indices=family.pick(info.frames, bucket[0], step))[0]
+                pool.put(key, {"latents": family.encode_video(pipe, cover(frames, *bucket[1:])[None])[0].to(dtype)})
+            rows.append(({"file": Path(clip.path).name, "clip_id": clip.clip_id, "latents": key, "bucket": list(bucket)}, clip))
+        except DiskError:
+            raise
+        except KitError as error:
+            problems.append(str(error))
+        if number and number % 100 == 0:
+            say(f"{number} of {len(clips)} clips encoded")
+    pool.flush()
+    return rows, problems
+
+
+def choose_bucket(frames, height, width, buckets):
+    """The bucket (frames, height, width) for a clip: as many frames as it has, then the nearest shape, then the nearest size; None when it
+    is shorter than all of them."""
+    possible = [bucket for bucket in buckets if bucket[0] <= frames]
+    if not possible:
+        return None
+    return min(possible, key=lambda b: (-b[0], abs(np.log(b[2] / b[1]) - np.log(width / height)), abs(np.log(b[1] * b[2] / height / width))))
+
+
+def cover(frames, height, width):
+    """Frames [T, H, W, 3] at height x width: scaled until both sides are covered, the middle kept."""
+    scale = max(height / frames.shape[1], width / frames.shape[2])
+    h, w = max(height, round(frames.shape[1] * scale)), max(width, round(frames.shape[2] * scale))
+    frames, top, left = video.resize(frames, (h, w)), (h - height) // 2, (w - width) // 2
+    return frames[:, top:top + height, left:left + width]
+
+
+def encoders(pipe):
+    """The parts of a pipeline that read prompts."""
+    return [part for name, part in sorted(pipe.components.items()) if name.startswith(("text_encoder", "tokenizer")) and part is not None]
+
+
+def mark(*things):
+    """A short hash: of plain values as they are, of a model by its configuration and a sample of its weights, of a tokenizer by its words."""
+    digest = hashlib.sha256()
+    for thing in things:
+        if isinstance(thing, torch.nn.Module):
+            config = {k: v for k, v in dict(getattr(thing.config, "to_dict", lambda c=thing.config: c)()).items() if not k.startswith("_")}
+            digest.update(json.dumps(config, sort_keys=True, default=str).encode())
+            for name, value in [*thing.named_parameters(), *thing.named_buffers()]:
+                some = value.detach().flatten()[:: max(1, value.numel() // 16)][:16].float().cpu() if value.device.type != "meta" else ""
+                digest.update(f"{name} {tuple(value.shape)} {[float(v).hex() for v in some]}".encode())
+        elif hasattr(thing, "get_vocab"):
+            digest.update(json.dumps(sorted(thing.get_vocab().items())).encode())
+        else:
+            digest.update(f"{thing!r};".encode())
+    return digest.hexdigest()[:32]
+
+
+def file_mark(path):
+    """sha256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
