@@ -56,7 +56,8 @@ def open_model(name_or_folder, dtype=torch.float32, device="cpu", lora="", revis
         raise KitError(f"{place.said} should be {known.name}, a model of the family {known.family}, but holds a {type(pipe).__name__}.")
     known = MODELS["medgen-tiny"] if family == "tiny" else known
     pipe.kit = {"model": known.name if known else str(name_or_folder), "medical": bool(known and known.medical), "family": family,
-                "source": place.said, "layout": layout, "weights": weights_hash(files), **getattr(pipe, "kit", {})}
+                "source": place.said, "layout": layout, "weights": weights_hash(files) if pipe.transformer is not None else "",
+                **getattr(pipe, "kit", {})}
     if lora:
         load_lora(pipe, lora, name="own")
     return pipe.to(device)
