@@ -26,7 +26,8 @@ class Layout:
     """Sizes of a family's inputs. temporal, spatial: how many frames and pixels one latent holds; patch: latents a token side.
 
     text: prompt tokens; width: their size. layers: the configuration's names for the numbers of repeated blocks, few: how many are run.
-    calls, together: transformer calls a sampling step and clips in each, for guidance; the class's tile sides are in pixels.
+    calls, together: transformer calls a sampling step and clips in each, for guidance. tile, stride: pixels (height, width) of a tile of
+    the VAE and from one tile to the next, as its class has them.
     """
 
     channels: int
@@ -39,7 +40,8 @@ class Layout:
     few: tuple = (2,)
     calls: int = 1
     together: int = 2
-    tile: tuple = (256, 192)
+    tile: tuple = (256, 256)
+    stride: tuple = (192, 192)
 
     def latent(self, frames, height, width):
         """(T, H, W) of the latents."""
@@ -55,8 +57,8 @@ LAYOUTS = {
     "wan": Layout(16, 4, 8, 2, 512, calls=2, together=1),
     "hunyuan": Layout(16, 4, 8, 2, 256, layers=("num_layers", "num_single_layers"), few=(2, 3), together=1),
     "mochi": Layout(12, 6, 8, 2, 256),
-    "ltx": Layout(128, 8, 32, 1, 128, tile=(512, 448)),
-    "cogvideox": Layout(16, 4, 8, 2, 226),
+    "ltx": Layout(128, 8, 32, 1, 128, tile=(512, 512), stride=(448, 448)),
+    "cogvideox": Layout(16, 4, 8, 2, 226, tile=(240, 360), stride=(200, 288)),
     "tiny": Layout(128, 1, 32, 1, 33, 96, layers=("layers",))}
 
 
@@ -69,7 +71,8 @@ def inputs(family, frames, height, width, batch=1, dtype=torch.bfloat16, device=
     made = {"hidden_states": torch.zeros(shape, dtype=dtype, device=device), "timestep": torch.full((batch,), 500.0, device=device),
             "encoder_hidden_states": torch.zeros(batch, layout.text, layout.width, dtype=dtype, device=device)}
     if family in ("hunyuan", "mochi", "ltx"):
-        made["encoder_attention_mask"] = torch.ones(batch, layout.text, dtype=torch.bool if family == "mochi" else torch.long, device=device)
+        kind = torch.bool if family == "mochi" else torch.long
+        made["encoder_attention_mask"] = torch.ones(batch, layout.text, dtype=kind, device=device)
     if family == "hunyuan":
         made |= {"pooled_projections": torch.zeros(batch, 768, dtype=dtype, device=device),
                  "guidance": torch.full((batch,), 1000.0, dtype=dtype, device=device)}
@@ -163,7 +166,7 @@ class Stand:
 
 def is_island(model, name):
     """Whether diffusers keeps this parameter in float32 when the model is loaded in 16 bits."""
-    return any(part in name.split(".") for part in model._keep_in_fp32_modules or [])
+    return any(part in name.split(".") for part in (getattr(model, "_keep_in_fp32_modules", None) or []))
 
 
 def prepare(model, task, rank=32, dtype=torch.bfloat16, checkpointing=True):
@@ -192,7 +195,8 @@ def trace(name, task, frames, height, width, batch=1, rank=32, checkpointing=Tru
     changes: as in models.build, for example num_layers=2.
     """
     model = prepare(models.build(name, device=device, **changes), task, rank, dtype, checkpointing)
-    given, target = inputs(models.model(name).family, frames, height, width, batch, torch.float32 if task == "train-full" else dtype, device)
+    kind = torch.float32 if task == "train-full" else dtype
+    given, target = inputs(models.model(name).family, frames, height, width, batch, kind, device)
     tracker = Tracker()
     stand = Stand(tracker, dtype if task == "train-full" else None) if device == "meta" else contextlib.nullcontext()
     with torch.device(device), stand, tracker, torch.set_grad_enabled(task != "sample"):
@@ -221,6 +225,7 @@ def footprint(name, task, frames, height, width, batch=1, rank=32, checkpointing
 
     A few blocks are traced, then the same with one more of a kind; every further block adds the difference.
     """
+    name = models.model(name).base or name                             # a fine-tuned model has the shape of its base
     layout, settings = LAYOUTS[models.model(name).family], (name, task, frames, height, width, batch, rank, checkpointing)
     few = dict(zip(layout.layers, layout.few))
     base = trace(*settings, **few)
@@ -243,25 +248,24 @@ def blocks(name):
 def weights(name, part="transformer", precision="bf16"):
     """{"parameters", "gib", "largest": GiB of the largest linear weight in 16 bits, "block": GiB of the largest block, "blocks": of all}.
 
-    int8 and nf4: linear weights at 1 and 0.516 byte (nf4 with double quantisation, Dettmers et al. 2023); the rest in 16 bits, and in 32
-    where diffusers keeps it so. A VAE of Wan is in float32, as its pipeline has it.
+    int8 and nf4: linear weights at 1 and 0.516 byte (nf4 with double quantisation, Dettmers et al. 2023), the rest in 16 bits, or 32 where
+    the libraries keep it so. A component that the model has not weighs nothing.
     """
     if part not in models.model(name).parts:
         return {"parameters": 0, "gib": 0.0, "largest": 0.0, "block": 0.0, "blocks": 0.0}
-    model = models.build(name, part)
+    model, small = models.build(name, part), {"int8": 1, "nf4": 0.516}.get(precision, 2)
     linear = {id(m.weight): m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear)}
-    small = {"int8": 1, "nf4": 0.516}.get(precision, 2)
-    keep = getattr(model, "_keep_in_fp32_modules", None) or []
+    whole = part == "vae" and is_float32(name)
+    islands = {id(p) for n, p in model.named_parameters() if is_island(model, n) and not (part.startswith("text") and precision == "bf16")}
 
-    def size(module, prefix=""):
-        return sum(p.numel() * (4 if part == "vae" and is_float32(name) or any(k in (prefix + n).split(".") for k in keep)
-                                else small if id(p) in linear else 2) for n, p in module.named_parameters()) / GIB
+    def gib(module):
+        return sum(p.numel() * (4 if whole or id(p) in islands else small if id(p) in linear else 2) for p in module.parameters()) / GIB
 
-    repeated = [size(block, f"{n}.{i}.") for n, m in model.named_modules() if isinstance(m, torch.nn.ModuleList) and n.count(".") < 2
-                for i, block in enumerate(m)]
-    single = [size(m) for m in model.modules() if isinstance(m, torch.nn.Embedding)]
-    return {"parameters": sum(p.numel() for p in model.parameters()), "gib": size(model), "largest": 2 * max(linear.values(), default=0) / GIB,
-            "block": max(repeated + single, default=0.0), "blocks": sum(repeated)}
+    repeated = [gib(block) for n, m in model.named_modules() if isinstance(m, torch.nn.ModuleList) and n.count(".") < 2 for block in m]
+    tables = [gib(m) for m in model.modules() if isinstance(m, torch.nn.Embedding)]
+    largest = 2 * max(linear.values(), default=0) / GIB
+    return {"parameters": sum(p.numel() for p in model.parameters()), "gib": gib(model), "largest": largest,
+            "block": max(repeated + tables, default=0.0), "blocks": sum(repeated)}
 
 
 def is_float32(name):
@@ -272,15 +276,15 @@ def is_float32(name):
 @functools.lru_cache(512)
 def vae(name, what, frames, height, width, tiled=False):
     """{"activations": GiB, "flops"} of the VAE's "encode" or "decode" of one clip. tiled: one tile in full, beside all decoded tiles."""
+    name = models.model(name).base or name
     family, layout = models.model(name).family, LAYOUTS[models.model(name).family]
     if family == "tiny":
         return {"activations": frames * 3 * height * width * 12 / GIB, "flops": 2 * frames * 3 * height * width * 128}
-    if tiled and max(height, width) > layout.tile[0]:
-        tile, stride = layout.tile
-        one = vae(name, what, frames, min(tile, height), min(tile, width))
-        across = covered(height, tile, stride) * covered(width, tile, stride) / min(tile, height) / min(tile, width)
-        picture = frames * 3 * covered(height, tile, stride) * covered(width, tile, stride) * (4 if is_float32(name) else 2) / GIB
-        return {"activations": one["activations"] + (picture if what == "decode" else 0.0), "flops": one["flops"] * across}
+    if tiled and (height > layout.tile[0] or width > layout.tile[1]):
+        tile = min(layout.tile[0], height), min(layout.tile[1], width)
+        one, pixels = vae(name, what, frames, *tile), covered(height, layout, 0) * covered(width, layout, 1)
+        kept = frames * 3 * pixels * (4 if is_float32(name) else 2) / GIB if what == "decode" else 0.0
+        return {"activations": one["activations"] + kept, "flops": one["flops"] * pixels / (tile[0] * tile[1])}
     dtype = torch.float32 if is_float32(name) else torch.bfloat16
     model = models.build(name, "vae").to(dtype).eval().requires_grad_(False)
     shape = (1, layout.channels, *layout.latent(frames, height, width)) if what == "decode" else (1, 3, frames, height, width)
@@ -291,6 +295,6 @@ def vae(name, what, frames, height, width, tiled=False):
     return {"activations": tracker.peak / GIB, "flops": tracker.linear + tracker.attention}
 
 
-def covered(length, tile, stride):
-    """Pixels of a side that tiles of `tile` pixels, begun every `stride`, work on; overlaps count twice."""
-    return sum(min(tile, length - start) for start in range(0, length, stride))
+def covered(length, layout, side):
+    """Pixels of a side (0 height, 1 width) that the tiles work on; where they overlap, twice."""
+    return sum(min(layout.tile[side], length - start) for start in range(0, length, layout.stride[side]))
