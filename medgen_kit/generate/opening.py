@@ -4,7 +4,6 @@
     pipe.kit        # {"model": "medgen-1.3b", "medical": True, "family": "wan", "source": ..., "layout": ..., "weights": ...}
 """
 
-import json
 import re
 from collections import namedtuple
 from pathlib import Path
@@ -12,16 +11,15 @@ from pathlib import Path
 import diffusers
 import torch
 from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
+from diffusers.utils import logging
 from safetensors.torch import load_file
 
 from ..errors import KitError, disk_advice, is_disk_full
-from .families import FAMILIES
+from .lora_file import PIPELINES, load_lora
 from .models import MODELS, model
 from .pipeline import load_pipeline
-from .weights import (SHARD, bare, check_file, check_folder, digest, fix_lora_keys, kind_of, kind_of_names, parts_of, read_header,
-                      read_json, weight_files, weights_hash)
+from .weights import SHARD, bare, check_file, check_folder, kind_of, parts_of, read_header, read_json, weight_files, weights_hash
 
-PIPELINES = {name: family.name for family in FAMILIES.values() for name in family.pipelines}
 VARIANTS = ["*.fp16.*", "*.fp16-*", "*.bf16.*", "*.bf16-*", "*.fp8*"]          # copies of the weights in another precision
 
 Place = namedtuple("Place", "model path said")      # model: entry of MODELS or None; path: folder or file here; said: what was asked for
@@ -68,13 +66,13 @@ def open_place(place, dtype, device, components, base_folder, hub):
     if (place.path / "model_index.json").is_file():
         wanted, left_out = wanted_parts(parts_of(place.path), components)
         check_folder(place.path, wanted)
-        return load_pipeline(place.path, dtype=dtypes(dtype, left_out), **left_out), "diffusers", place.path
+        return load_parts(place.path, dtype, left_out), "diffusers", place.path
     files, kind = loose_weights(place.path)
     base = base_place(place, files, kind, base_folder, components, hub)
     wanted, replaced = wanted_parts(parts_of(base), components)
     if kind.part == "transformer" and "transformer" in wanted:
         replaced["transformer"] = read_transformer(files, kind, base, dtype, device)
-    pipe = load_pipeline(base, dtype=dtypes(dtype, replaced), **replaced)
+    pipe = load_parts(base, dtype, replaced)
     if kind.part == "lora" and "transformer" in wanted:
         load_lora(pipe, files[0])
     return pipe, kind.layout if kind.part == "transformer" else "lora", files
@@ -169,9 +167,26 @@ class plain_hub_errors:
         raise KitError(said) from error
 
 
-def dtypes(dtype, left_out=()):
-    """What from_pretrained takes: the VAE in float32 (its 16-bit decoding shows), all else in `dtype`."""
-    return {"default": dtype} | ({} if "vae" in left_out else {"vae": torch.float32})
+def load_parts(folder, dtype, replaced):
+    """A checked folder as a pipeline, in `dtype` but for the VAE (its 16-bit decoding shows). replaced: {component: None or a model}.
+
+    The pipeline's own class is asked: DiffusionPipeline.from_pretrained ignores a `transformer=` that WanPipeline counts as optional, and
+    would load the folder's.
+    """
+    name = read_json(Path(folder) / "model_index.json").get("_class_name", "")
+    types = {"default": dtype} | ({} if "vae" in replaced else {"vae": torch.float32})
+    if name == "MedGenTinyPipeline":
+        return load_pipeline(folder, dtype=types, **replaced)
+    if name not in PIPELINES:
+        raise KitError(f"{folder} holds a {name or 'pipeline without a class name'}, which is of no family known here. Known are: "
+                       f"{', '.join(PIPELINES)}.")
+    pipe = getattr(diffusers, name).from_pretrained(folder, dtype=types, **replaced)
+    kept = [part for part, given in replaced.items() if pipe.components[part] is not given]
+    if kept:
+        raise KitError(f"diffusers {diffusers.__version__} loaded {', '.join(kept)} of {folder} although another was given. Install the "
+                       "version of diffusers that requirements.lock names.")
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 def wanted_parts(parts, components):
@@ -264,7 +279,12 @@ def read_transformer(files, kind, base, dtype, device="cpu"):
     where = {"config": str(own.parent)} if own else {"config": str(base), "subfolder": "transformer"}
     islands = {name: state[name].to(device, torch.float32) for name in state
                if set(name.split(".")) & set(cls._keep_in_fp32_modules or ())}
-    made = cls.from_single_file(state, **where, local_files_only=True, dtype=dtype, device=device)
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()                           # it warns of the casting, which is put right below
+    try:
+        made = cls.from_single_file(state, **where, local_files_only=True, dtype=dtype, device=device)
+    finally:
+        logging.set_verbosity(level)
     for name, tensor in islands.items():
         made.get_parameter(name).data = tensor
     return made.eval()
@@ -286,92 +306,3 @@ def compare(wanted, found, file, base):
         if names:
             raise KitError(f"{file} {how} {len(names)} tensors, for example {min(names)}. It is not whole, or was made from another model "
                            f"than {base}.")
-
-
-def load_lora(pipe, path, scale=1.0, name="lora"):
-    """Put a LoRA on a pipeline's transformer; returns {"layers", "rank", "alpha", "file", "sha256"}, kept in `pipe.kit["lora"]` too.
-
-    path: a .safetensors file or the folder of one, in the layout of diffusers, peft (its adapter_config.json gives alpha), DiffSynth /
-    MicroVerse or ComfyUI; where nothing states alpha, it is the rank. scale: strength, 0 is the model without it. name: an adapter of
-    that name is replaced. Family, rank and the shape of each layer are checked before the pipeline is touched, and the number of layers
-    is counted after. Raises KitError.
-    """
-    file = lora_file(path)
-    header, family = check_file(file), PIPELINES.get(type(pipe).__name__, type(pipe).__name__)
-    kind = kind_of_names(header.tensors, file)
-    if kind.part != "lora":
-        raise KitError(f"{file} is a whole transformer of the family {kind.family}, not a LoRA. Open it with open_model.")
-    if family not in kind.family.split(" or ") or not hasattr(pipe, "load_lora_weights"):
-        raise KitError(f"{file} is a LoRA for the family {kind.family}; this pipeline is of the family {family}. Use a LoRA that was "
-                       "trained on the same model.")
-    state = pipe.lora_state_dict(fix_lora_keys(load_file(file)))
-    state = state[0] if isinstance(state, tuple) else state
-    layers = lora_layers(state, pipe.transformer, file)
-    count = sum("lora_A" in one or "lora_down" in one for one in header.tensors)
-    if not layers or len(layers) != count:
-        raise KitError(f"{file} holds {count} LoRA layers, of which {len(layers)} belong to this transformer. It was made by a trainer "
-                       "that names them in a way not known here, or for another model.")
-    metadata = lora_metadata(file, header, layers)
-    if name in getattr(pipe.transformer, "peft_config", {}):
-        pipe.delete_adapters(name)
-    pipe.load_lora_into_transformer(state, transformer=pipe.transformer, adapter_name=name, metadata=metadata, _pipeline=pipe)
-    loaded = [one for one in pipe.transformer.modules() if name in getattr(one, "lora_A", ())]
-    if len(loaded) != count:
-        pipe.delete_adapters(name)
-        raise KitError(f"{file}: {len(loaded)} of {count} LoRA layers could be loaded; it was taken off again. Use a LoRA that was trained "
-                       "on the same model.")
-    pipe.set_adapters([name], [scale])
-    config = pipe.transformer.peft_config[name]
-    report = {"layers": count, "rank": config.r, "alpha": config.lora_alpha, "file": str(file), "sha256": digest(file)}
-    pipe.kit = {**getattr(pipe, "kit", {}), "lora": report}
-    return report
-
-
-def lora_file(path):
-    """The one .safetensors file of a LoRA in `path`."""
-    path = Path(path)
-    if path.is_file() or path.suffix == ".safetensors":
-        return path
-    files = sorted(path.glob("*.safetensors")) if path.is_dir() else []
-    if len(files) != 1:
-        raise KitError(f"lora='{path}' " + (f"holds {len(files)} .safetensors files: give the path of one of them." if path.is_dir()
-                                            else "is not there. Check the path."))
-    return files[0]
-
-
-def lora_layers(state, transformer, file):
-    """{layer: rank} of a LoRA whose layers all are in the transformer and fit; KitError names the first that does not."""
-    layers, modules = {}, dict(transformer.named_modules())
-    for name, down in state.items():
-        if not name.startswith("transformer.") or not name.endswith(".lora_A.weight"):
-            continue
-        layer = name.removeprefix("transformer.").removesuffix(".lora_A.weight")
-        up, module = state.get(name.replace("lora_A", "lora_B")), modules.get(layer)
-        module = getattr(module, "base_layer", module)
-        if up is None or up.shape[1] != down.shape[0]:
-            raise KitError(f"{file}: the layer {layer} has no lora_B of the rank of its lora_A ({down.shape[0]}). The file is not whole.")
-        if not hasattr(module, "weight"):
-            raise KitError(f"{file} has the layer {layer}, which this model has not: it was trained on a larger model or another one.")
-        if (up.shape[0], down.shape[1]) != tuple(module.weight.shape[:2]):
-            raise KitError(f"{file} was trained on a model of another size: {layer} is {up.shape[0]} x {down.shape[1]} there and "
-                           f"{module.weight.shape[0]} x {module.weight.shape[1]} here.")
-        layers[layer] = down.shape[0]
-    return layers
-
-
-def lora_metadata(file, header, layers):
-    """The LoRA's configuration as diffusers wants it ("transformer.r" ...), or None where the file does not state alpha."""
-    beside = file.with_name("adapter_config.json")
-    stated = header.metadata.get("lora_adapter_metadata")
-    if stated:
-        said = json.loads(stated)
-    elif beside.is_file() and "lora_alpha" in (own := read_json(beside)):
-        keys = ("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern")
-        said = {f"transformer.{key}": own[key] for key in keys if own.get(key)}
-        said["transformer.target_modules"] = sorted(layers)
-    else:
-        return None
-    if not said.get("transformer.rank_pattern") and {said.get("transformer.r")} != set(layers.values()):
-        raise KitError(f"{file} says that its rank is {said.get('transformer.r')}, but its layers have {sorted(set(layers.values()))}. The "
-                       "configuration belongs to another LoRA.")
-    return said

@@ -222,27 +222,3 @@ def kind_of_names(names, path):
             return Kind(family, layout, "lora" if any(LORA.search(name) for name in names) else "transformer")
     raise KitError(f"{path} is neither the transformer nor a LoRA of a model known here; it holds: {', '.join(list(names)[:3])} ... "
                    "Known families: wan, hunyuan, mochi, ltx, cogvideox, tiny.")
-
-
-def fix_lora_keys(state):
-    """A LoRA's tensors under names that diffusers loads: one prefix, no adapter name, alpha multiplied into lora_B.
-
-    state: {name: tensor} as DiffSynth and MicroVerse (`blocks.0.self_attn.q.lora_A.default.weight`), ComfyUI (`diffusion_model.`), peft
-    (`base_model.model.`) or diffusers write it. Without the prefix diffusers loads nothing, with `.default` it fails. An `alpha` tensor
-    scales its layer by alpha / rank; kohya's names (`lora_unet_`) are left to diffusers, which knows them.
-    """
-    if any(name.startswith("lora_unet_") for name in state):
-        return dict(state)
-    original = any(re.search(r"^blocks\.\d+\.((self|cross)_attn|ffn\.\d)\b", bare(name)) for name in state)
-    fixed, alphas = {}, {}
-    for name, tensor in state.items():
-        plain = re.sub(r"\.(lora_[AB]|lora_down|lora_up)\.(?!weight$|bias$)[^.]+\.(weight|bias)$", r".\1.\2", bare(name))
-        if plain.endswith(".alpha"):
-            alphas[plain.removesuffix(".alpha")] = float(tensor)
-        else:
-            fixed[("diffusion_model." if original else "transformer.") + plain] = tensor
-    for name in list(fixed):
-        layer, _, end = name.partition(".lora_")
-        if end in ("B.weight", "up.weight") and bare(layer) in alphas:
-            fixed[name] = fixed[name] * (alphas[bare(layer)] / fixed[name].shape[1])
-    return fixed
