@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from ..errors import KitError
+from ..machine import device
 from . import checkpoint, pace
 from .journal import Journal
 from .recipe import learning_rate, precision_for
@@ -96,7 +97,8 @@ def start(recipe):
     from accelerate.utils import GradientAccumulationPlugin
 
     AcceleratorState._reset_state()                        # a notebook may train twice, with another precision
-    processes = PartialState().num_processes
+    cpu = device() == "cpu"                                # said outright: else two processes on a CPU would not find each other
+    processes = PartialState(cpu=cpu).num_processes
     micro = recipe.micro_batch or max(1, recipe.batch // processes)
     rounds, rest = divmod(recipe.batch, micro * processes)
     if rest or not rounds:
@@ -105,7 +107,7 @@ def start(recipe):
     if recipe.minutes and processes > 1:
         raise KitError("minutes sets the number of steps from one machine's speed. With several processes set minutes to 0 and max_steps.")
     plugin = GradientAccumulationPlugin(num_steps=rounds, sync_with_dataloader=False)
-    return Accelerator(mixed_precision=precision_for(recipe.mixed_precision), gradient_accumulation_plugin=plugin), micro, rounds
+    return Accelerator(cpu=cpu, mixed_precision=precision_for(recipe.mixed_precision), gradient_accumulation_plugin=plugin), micro, rounds
 
 
 def make_optimizer(model, recipe):
