@@ -6,7 +6,7 @@ import torch
 
 from medgen_kit import KitError, video
 from medgen_kit.clip import Clip, write_folder
-from medgen_kit.generate import Recipe, cache, checkpoint, loop, lowrank, tune
+from medgen_kit.generate import Recipe, cache, checkpoint, lora, loop, tune
 from medgen_kit.generate.families import FAMILIES, family_of
 from tests.generate import tiny_families
 
@@ -122,7 +122,7 @@ def test_every_family_caches_trains_resumes_exports_and_samples(name, homes, cli
     def trained(folder, **more):
         fresh = tiny_families.load(name, homes[name])
         recipe = Recipe(**SMALL)
-        model = tune.Tuned(lowrank.attach(fresh.transformer, family, recipe), family, recipe)
+        model = tune.Tuned(lora.attach(fresh.transformer, family, recipe), family, recipe)
         figures = loop.fit(model, tune.drawing(store, family, recipe), lambda m, b: tune.losses(m, b, family, recipe), recipe, folder, quiet,
                            **more)
         return fresh, model, figures
@@ -134,7 +134,7 @@ def test_every_family_caches_trains_resumes_exports_and_samples(name, homes, cli
     assert [row["flow"] for row in later["history"]] == [row["flow"] for row in figures["history"]]
     for (key, one), other in zip(checkpoint.trained(model).items(), checkpoint.trained(again).values()):
         assert torch.equal(one, other), key
-    path = lowrank.save(type(straight), straight.transformer, tmp_path / "lora")
+    path = lora.save(type(straight), straight.transformer, tmp_path / "lora")
     plain = tiny_families.load(name, homes[name])
     plain.load_lora_weights(str(path.parent))
     text = family.stack([store.text(store.rows[0])])
@@ -142,7 +142,7 @@ def test_every_family_caches_trains_resumes_exports_and_samples(name, homes, cli
     with torch.no_grad():
         before = family.predict(tiny_families.load(name, homes[name]).transformer, x, s, text)
         ours, theirs = (family.predict(p.transformer.eval(), x, s, text) for p in (straight, plain))
-        merged = family.predict(lowrank.merge(plain).transformer, x, s, text)
+        merged = family.predict(lora.merge(plain).transformer, x, s, text)
     assert torch.allclose(ours, theirs, atol=1e-5) and not torch.allclose(ours, before, atol=1e-4)
     assert torch.allclose(merged, theirs, atol=1e-4)
     made = plain(prompt="a beating heart", num_inference_steps=2, output_type="np", **tiny_families.SHAPE[name], **tiny_families.CALL[name]).frames[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from medgen_kit.clip import write_text
-from medgen_kit.generate import Recipe, checkpoint, loop, lowrank, tune
+from medgen_kit.generate import Recipe, checkpoint, lora, loop, tune
 from medgen_kit.generate.cache import Cache, Pool
 from medgen_kit.generate.families import FAMILIES
 
@@ -45,7 +45,7 @@ def make_model(recipe, **heads):
                                                   freq_dim=32, rope_max_seq_len=64)
     family = FAMILIES["wan"]()
     family.text_length = 16
-    return tune.Tuned(lowrank.attach(transformer, family, recipe), family, recipe, **heads), family
+    return tune.Tuned(lora.attach(transformer, family, recipe), family, recipe, **heads), family
 
 
 def fine_tune(cache, folder, recipe, say=lambda _: None, **more):
