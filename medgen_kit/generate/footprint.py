@@ -16,9 +16,9 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from . import models
+from .families import Family
 
 GIB = 2**30
-LORA_TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Layout:
 
 LAYOUTS = {
     "wan": Layout(16, 4, 8, 2, 512, calls=2, together=1),
-    "hunyuan": Layout(16, 4, 8, 2, 256, layers=("num_layers", "num_single_layers"), few=(2, 3), together=1),
+    "hunyuan": Layout(16, 4, 8, 2, 256, layers=("num_layers", "num_single_layers"), few=(1, 2), together=1),
     "mochi": Layout(12, 6, 8, 2, 256),
     "ltx": Layout(128, 8, 32, 1, 128, tile=(512, 512), stride=(448, 448)),
     "cogvideox": Layout(16, 4, 8, 2, 226, tile=(240, 360), stride=(200, 288)),
@@ -177,7 +177,7 @@ def prepare(model, task, rank=32, dtype=torch.bfloat16, checkpointing=True):
     if task == "train-lora":
         from peft import LoraConfig
 
-        model.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=LORA_TARGETS))
+        model.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(Family.lora_targets)))
     if task != "sample" and checkpointing:
         model.train().enable_gradient_checkpointing()
     for p in model.parameters():
@@ -227,7 +227,7 @@ def footprint(name, task, frames, height, width, batch=1, rank=32, checkpointing
     """
     name = models.model(name).base or name                             # a fine-tuned model has the shape of its base
     layout, settings = LAYOUTS[models.model(name).family], (name, task, frames, height, width, batch, rank, checkpointing)
-    few = dict(zip(layout.layers, layout.few))
+    few = dict(zip(layout.layers, layout.few if task == "train-lora" else (1, 2)))     # under LoRA the first block keeps less than others
     base = trace(*settings, **few)
     total = dict(base)
     for kind, count in few.items():
@@ -285,6 +285,9 @@ def vae(name, what, frames, height, width, tiled=False):
         one, pixels = vae(name, what, frames, *tile), covered(height, layout, 0) * covered(width, layout, 1)
         kept = frames * 3 * pixels * (4 if is_float32(name) else 2) / GIB if what == "decode" else 0.0
         return {"activations": one["activations"] + kept, "flops": one["flops"] * pixels / (tile[0] * tile[1])}
+    if family == "wan" and frames > 17:                                # it works through a clip four frames at a time
+        near, far = vae(name, what, 13, height, width), vae(name, what, 17, height, width)
+        return {key: far[key] + (far[key] - near[key]) * (frames - 17) / 4 for key in far}
     dtype = torch.float32 if is_float32(name) else torch.bfloat16
     model = models.build(name, "vae").to(dtype).eval().requires_grad_(False)
     shape = (1, layout.channels, *layout.latent(frames, height, width)) if what == "decode" else (1, 3, frames, height, width)
