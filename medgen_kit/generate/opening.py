@@ -10,6 +10,7 @@ from pathlib import Path
 
 import diffusers
 import torch
+import transformers
 from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
 from diffusers.utils import logging
 from safetensors.torch import load_file
@@ -26,14 +27,15 @@ Place = namedtuple("Place", "model path said")      # model: entry of MODELS or 
 
 
 def open_model(name_or_folder, dtype=torch.float32, device="cpu", lora="", revision=None, token=None, local_files_only=False,
-               components=None, folder="", base_folder=""):
+               components=None, folder="", base_folder="", text_loading=None):
     """A diffusers pipeline in eval mode, with `pipe.kit`: model, medical, family, source, layout, weights (hash), lora.
 
     name_or_folder: a name of MODELS, a hub repository, a pipeline's folder, or a Wan transformer's .safetensors file in the original
     layout (or a folder with one): what such a file lacks comes from its base model. folder: where a downloaded copy of the named model
     lies. base_folder: the same for the base model. dtype: of all but the VAE, which is always float32. lora: file or folder, as for
-    load_lora. components: names to open, for example ("tokenizer", "text_encoder") for prompts or ("transformer", "scheduler") for
-    training; the others are None. revision, token, local_files_only: as huggingface_hub knows them.
+    load_lora. text_loading: how text encoders are loaded, as transformers' from_pretrained takes it (device_map, max_memory ...; see `lean`).
+    components: names to open, for example ("tokenizer", "text_encoder") for prompts or ("transformer", "scheduler") for
+    training, or "text" for all that read prompts; the others are None. revision, token, local_files_only: as huggingface_hub knows them.
 
     All files are checked before the first is loaded. Raises KitError; for a medical model that cannot be had it names the general one
     and does not open it.
@@ -43,7 +45,7 @@ def open_model(name_or_folder, dtype=torch.float32, device="cpu", lora="", revis
     try:
         place = find(name_or_folder, folder, components, hub)
         known = place.model
-        pipe, layout, files = open_place(place, dtype, device, components, base_folder, hub)
+        pipe, layout, files = open_place(place, dtype, device, components, base_folder, hub, text_loading)
     except KitError as error:
         if known and known.medical and known.base:
             raise KitError(f"{error} The medical model {known.name} was not opened. The general model that it was made from is called "
@@ -58,21 +60,21 @@ def open_model(name_or_folder, dtype=torch.float32, device="cpu", lora="", revis
                 **getattr(pipe, "kit", {})}
     if lora:
         load_lora(pipe, lora, name="own")
-    return pipe.to(device)
+    return pipe if text_loading else pipe.to(device)
 
 
-def open_place(place, dtype, device, components, base_folder, hub):
+def open_place(place, dtype, device, components, base_folder, hub, text_loading=None):
     """(pipeline, layout, files of its transformer) of what lies in a Place: a whole pipeline, a transformer alone, or a LoRA alone."""
     if (place.path / "model_index.json").is_file():
         wanted, left_out = wanted_parts(parts_of(place.path), components)
         check_folder(place.path, wanted)
-        return load_parts(place.path, dtype, left_out), "diffusers", place.path
+        return load_parts(place.path, dtype, left_out, text_loading), "diffusers", place.path
     files, kind = loose_weights(place.path)
     base = base_place(place, files, kind, base_folder, components, hub)
     wanted, replaced = wanted_parts(parts_of(base), components)
     if kind.part == "transformer" and "transformer" in wanted:
         replaced["transformer"] = read_transformer(files, kind, base, dtype, device)
-    pipe = load_parts(base, dtype, replaced)
+    pipe = load_parts(base, dtype, replaced, text_loading)
     if kind.part == "lora" and "transformer" in wanted:
         load_lora(pipe, files[0])
     return pipe, kind.layout if kind.part == "transformer" else "lora", files
@@ -128,7 +130,8 @@ def fetch(repo, components, hub, without=()):
         folder = Path(snapshot_download(repo, allow_patterns=["*.json"], **hub))
         if not (folder / "model_index.json").is_file():
             return Path(snapshot_download(repo, allow_patterns=["*.json", "*.safetensors"], ignore_patterns=VARIANTS, **hub))
-        wanted = [name for name in parts_of(folder) if (components is None or name in components) and name not in without]
+        parts = parts_of(folder)
+        wanted = [name for name in parts if (components is None or name in chosen(parts, components)) and name not in without]
         patterns = [f"{name}/*{end}" for name in wanted for end in (".safetensors", ".json", ".txt", ".model", ".jinja")]
         return Path(snapshot_download(repo, allow_patterns=["*.json", *patterns], ignore_patterns=VARIANTS, **hub))
 
@@ -167,7 +170,7 @@ class plain_hub_errors:
         raise KitError(said) from error
 
 
-def load_parts(folder, dtype, replaced):
+def load_parts(folder, dtype, replaced, text_loading=None):
     """A checked folder as a pipeline, in `dtype` but for the VAE (its 16-bit decoding shows). replaced: {component: None or a model}.
 
     The pipeline's own class is asked: DiffusionPipeline.from_pretrained ignores a `transformer=` that WanPipeline counts as optional, and
@@ -180,6 +183,9 @@ def load_parts(folder, dtype, replaced):
     if name not in PIPELINES:
         raise KitError(f"{folder} holds a {name or 'pipeline without a class name'}, which is of no family known here. Known are: "
                        f"{', '.join(PIPELINES)}.")
+    if text_loading:
+        replaced = replaced | {part: getattr(transformers, kind).from_pretrained(Path(folder) / part, dtype=dtype, **text_loading)
+                               for part, kind in parts_of(folder).items() if part.startswith("text_encoder") and part not in replaced}
     pipe = getattr(diffusers, name).from_pretrained(folder, dtype=types, **replaced)
     kept = [part for part, given in replaced.items() if pipe.components[part] is not given]
     if kept:
@@ -189,8 +195,16 @@ def load_parts(folder, dtype, replaced):
     return pipe
 
 
+def chosen(parts, components):
+    """Names for a role: "text" is what reads prompts (tokenizers and text encoders). A sequence of names, or None, is given back."""
+    if components == "text":
+        return tuple(name for name in parts if name.startswith(("tokenizer", "text_encoder")))
+    return components
+
+
 def wanted_parts(parts, components):
     """(names to open, {name: None} for the others). A scheduler costs nothing and is always opened."""
+    components = chosen(parts, components)
     unknown = set(components or ()) - set(parts)
     if unknown:
         raise KitError(f"the model has no component {', '.join(sorted(unknown))}; it has: {', '.join(parts)}.")

@@ -81,7 +81,7 @@ def _interrupted(path):
     path = Path(path)
     places = [path.parent, *(p / "blobs" for p in path.parents if p.name.startswith("models--")),
               *(p / ".cache" / "huggingface" / "download" for p in list(path.parents)[:3])]
-    left = any(next(place.rglob("*.incomplete"), None) for place in places if place.is_dir())
+    left = any(next(place.glob("*.incomplete" if place.name != "download" else "**/*.incomplete"), None) for place in places)
     return " and a download was interrupted (*.incomplete)" if left else ""
 
 

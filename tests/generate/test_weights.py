@@ -1,7 +1,6 @@
-"""Weights of every family: opened as what they are, or refused with a reason before any memory is spent. No network."""
+"""Files of weights: whole or broken, what they are, the original layout. Refused with a reason before any memory is spent."""
 
 import hashlib
-import re
 import shutil
 
 import numpy as np
@@ -12,24 +11,7 @@ from safetensors.torch import load_file, save_file
 from medgen_kit import KitError
 from medgen_kit.generate.opening import open_model
 from medgen_kit.generate.weights import check_file, check_folder, kind_of, weights_hash
-from tests.generate.tiny_families import CALL, CLASS, SHAPE, SIZES, load, make
-
-
-@pytest.fixture(scope="session")
-def saved(tmp_path_factory):
-    """{family: folder} of tiny pipelines, made once."""
-    place = tmp_path_factory.mktemp("tiny")
-    return {family: make(family, place / family) for family in SIZES}
-
-
-def video(pipe, family="wan", prompt="a beating heart", seed=0):
-    return pipe(prompt=prompt, num_inference_steps=2, output_type="np", generator=torch.Generator().manual_seed(seed), **CALL[family],
-                **SHAPE[family]).frames[0]
-
-
-def apart(one, two):
-    """The largest difference; the place of weights in memory alone makes about 1e-6."""
-    return float(np.abs(one - two).max())
+from tests.generate.tiny_families import CLASS, SIZES, apart, load, make, to_original_layout, video
 
 
 @pytest.mark.parametrize("family", SIZES)
@@ -146,32 +128,6 @@ def test_kind_of_other_layouts(tmp_path, kind, name):
 
 
 # ---- the original layout
-
-
-def to_original_layout(state):
-    """A Wan transformer's tensors under the names of the Wan repository."""
-    renames = ((r"^condition_embedder\.(text|time)_embedder\.linear_1\.", r"\1_embedding.0."),
-               (r"^condition_embedder\.(text|time)_embedder\.linear_2\.", r"\1_embedding.2."),
-               (r"^condition_embedder\.time_proj\.", "time_projection.1."), (r"^proj_out\.", "head.head."),
-               (r"^scale_shift_table$", "head.modulation"), (r"\.scale_shift_table$", ".modulation"), (r"\.attn1\.", ".self_attn."),
-               (r"\.attn2\.", ".cross_attn."), (r"\.to_([qkv])\.", r".\1."), (r"\.to_out\.0\.", ".o."), (r"\.norm2\.", ".norm3."),
-               (r"\.ffn\.net\.0\.proj\.", ".ffn.0."), (r"\.ffn\.net\.2\.", ".ffn.2."))
-    made = {}
-    for name, tensor in state.items():
-        for old, new in renames:
-            name = re.sub(old, new, name)
-        made[name] = tensor
-    return made
-
-
-@pytest.fixture(scope="session")
-def tuned(saved, tmp_path_factory):
-    """A 'fine-tuned' Wan: the base's pipeline with another transformer; its folder and its transformer's tensors."""
-    folder = make("wan", tmp_path_factory.mktemp("tuned") / "wan", seed=7)
-    for part in ("text_encoder", "vae"):
-        shutil.rmtree(folder / part)
-        shutil.copytree(saved["wan"] / part, folder / part)
-    return folder, load_file(folder / "transformer" / "diffusion_pytorch_model.safetensors")
 
 
 @pytest.mark.parametrize("prefix", ["", "model.diffusion_model.", "diffusion_model.", "pipe.dit.", "module."])

@@ -5,9 +5,14 @@
     video = pipe(prompt="a beating heart", num_inference_steps=2, output_type="np", **CALL["wan"], **SHAPE["wan"]).frames[0]
 """
 
+import re
+
 import diffusers
+import numpy as np
 import torch
 import transformers
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 # sizes that each family accepts (a call's arguments: SHAPE) and what else a caller must pass (CALL)
@@ -118,3 +123,40 @@ def cogvideox():
         scheduler=diffusers.CogVideoXDDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
                                                    prediction_type="v_prediction", rescale_betas_zero_snr=True, snr_shift_scale=3.0,
                                                    set_alpha_to_one=True, timestep_spacing="trailing"))
+
+
+def video(pipe, family="wan", prompt="a beating heart", seed=0):
+    """Two steps of sampling: float32 [T, H, W, 3]."""
+    return pipe(prompt=prompt, num_inference_steps=2, output_type="np", generator=torch.Generator().manual_seed(seed), **CALL[family],
+                **SHAPE[family]).frames[0]
+
+
+def apart(one, two):
+    """The largest difference; the place of weights in memory alone makes about 1e-6."""
+    return float(np.abs(one - two).max())
+
+
+def to_original_layout(state):
+    """A Wan transformer's tensors under the names of the Wan repository."""
+    renames = ((r"^condition_embedder\.(text|time)_embedder\.linear_1\.", r"\1_embedding.0."),
+               (r"^condition_embedder\.(text|time)_embedder\.linear_2\.", r"\1_embedding.2."),
+               (r"^condition_embedder\.time_proj\.", "time_projection.1."), (r"^proj_out\.", "head.head."),
+               (r"^scale_shift_table$", "head.modulation"), (r"\.scale_shift_table$", ".modulation"), (r"\.attn1\.", ".self_attn."),
+               (r"\.attn2\.", ".cross_attn."), (r"\.to_([qkv])\.", r".\1."), (r"\.to_out\.0\.", ".o."), (r"\.norm2\.", ".norm3."),
+               (r"\.ffn\.net\.0\.proj\.", ".ffn.0."), (r"\.ffn\.net\.2\.", ".ffn.2."))
+    made = {}
+    for name, tensor in state.items():
+        for old, new in renames:
+            name = re.sub(old, new, name)
+        made[name] = tensor
+    return made
+
+
+def lora_of(pipe, folder, rank=4, alpha=8, targets=("to_q", "to_k", "to_v", "to_out.0"), seed=0):
+    """A random LoRA of a pipeline's transformer, saved as diffusers saves it; the folder."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pipe.transformer.add_adapter(LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets), init_lora_weights=False))
+    pipe.save_lora_weights(folder, transformer_lora_layers=get_peft_model_state_dict(pipe.transformer),
+                           transformer_lora_adapter_metadata=pipe.transformer.peft_config["default"].to_dict())
+    return folder
