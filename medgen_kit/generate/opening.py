@@ -33,9 +33,9 @@ def open_model(name_or_folder, dtype=torch.float32, device="cpu", lora="", revis
     name_or_folder: a name of MODELS, a hub repository, a pipeline's folder, or a Wan transformer's .safetensors file in the original
     layout (or a folder with one): what such a file lacks comes from its base model. folder: where a downloaded copy of the named model
     lies. base_folder: the same for the base model. dtype: of all but the VAE, which is always float32. lora: file or folder, as for
-    load_lora. text_loading: how text encoders are loaded, as transformers' from_pretrained takes it (device_map, max_memory ...; see `lean`).
-    components: names to open, for example ("tokenizer", "text_encoder") for prompts or ("transformer", "scheduler") for
-    training, or "text" for all that read prompts; the others are None. revision, token, local_files_only: as huggingface_hub knows them.
+    load_lora. components: names to open, for example ("transformer", "scheduler") for training, or "text" for all that read prompts; the
+    others are None. text_loading: how text encoders are loaded, as transformers' from_pretrained takes it (device_map, max_memory ...; see
+    `lean`). revision, token, local_files_only: as huggingface_hub knows them.
 
     All files are checked before the first is loaded. Raises KitError; for a medical model that cannot be had it names the general one
     and does not open it.

@@ -120,7 +120,7 @@ def weights_hash(place):
     """sha256 that names the weights of a transformer: over name, size and sha256 of each .safetensors file, sorted by name.
 
     place: a file, a list of files, a folder of weights, or a pipeline's folder (its `transformer`). "" where no weights lie. Every byte
-    is read once in a session (about a second for each GB). The same files have the same hash wherever they lie.
+    is read once in a session, as fast as the disk gives it. The same files have the same hash wherever they lie.
     """
     if isinstance(place, list | tuple):
         files = [Path(one) for one in place]
