@@ -42,6 +42,7 @@ FLOW = {
     "caption": Stage("caption.stage:build", ("sources", "curate"), ("caption",)),
     "align": Stage("align.stage:build", ("caption",), ("align", "generate")),
     "generate": Stage("generate.stage:build", ("align",), ("generate",)),
+    "tune": Stage("generate.adapt:build", ("caption", "align", "generate"), ("tune", "generate"), ("tune", "clips")),
     "ablate": Stage("generate.ablate:build", ("align", "generate"), ("generate", "ablate", "sample")),
     "sample": Stage("generate.sample:build", ("generate",), ("sample",)),
     "evaluate": Stage("evaluate.stage:build", ("align", "generate", "sample"), ("evaluate",)),

@@ -98,34 +98,36 @@ class Cache:
         return self.texts.get(self.nothing if row is None else row["text"])
 
 
-def precompute(pipe, family, clips, folder, buckets, caption="brief_caption", dtype=torch.float32, fps=None, say=print, marks=None):
+def precompute(openers, marks, family, clips, folder, buckets, caption="brief_caption", dtype=torch.float32, fps=None, say=print):
     """Encode captions and clips into `folder`; returns the Cache. Run again, only what is missing is made.
 
+    openers: (function that gives a pipeline with the text encoders, one with the VAE): each is called only when something is missing, and
+    its pipeline let go before the next, so the two are never in memory together. marks: (text, video), which name the encoders (`mark`).
     clips: a VideoFolder or a list of Clip. buckets: [(frames, height, width), ...]; each clip goes into the one that suits it. caption:
-    which of its captions. dtype: of what is stored. fps: frames a second that are read (default: the family's). marks: (text, video) marks
-    of the encoders, else taken from `pipe`. A clip that cannot be used is left out, with its reason, in index.json. Raises KitError for
-    sizes the family cannot have, and when no clip is left.
+    which of its captions. dtype: of what is stored. fps: frames a second that are read (default: the family's). A clip that cannot be used
+    is left out, with its reason, in index.json. Raises KitError when no clip is left, and for sizes that the family cannot have.
     """
-    clips = read_folder(clips) if isinstance(clips, str | Path) else list(clips)
+    clips, folder, fps = read_folder(clips) if isinstance(clips, str | Path) else list(clips), Path(folder), fps or family.fps
     for bucket in buckets:
         family.check(*bucket)
-    text_mark, video_mark = marks or (mark(family.name, family.text_length, family.text_options, *encoders(pipe)), mark(family.name, pipe.vae))
-    texts = encode_texts(pipe, family, ["", *(getattr(clip, caption) for clip in clips)], folder, text_mark, dtype, say)
-    rows, problems = encode_clips(pipe, family, clips, folder, buckets, video_mark, dtype, fps or family.fps, say)
+    captions = ["", *(getattr(clip, caption) for clip in clips)]
+    texts = encode_texts(openers[0], marks[0], family, captions, folder, dtype, say)
+    rows, problems = encode_clips(openers[1], marks[1], family, clips, folder, buckets, dtype, fps, say)
     if not rows:
         raise KitError(f"not one of the {len(clips)} clips can be used: {' '.join(problems[:3])}")
     for row, clip in rows:
         row |= {"text": texts[getattr(clip, caption)], "caption": getattr(clip, caption), "split": clip.split}
-    write_text(Path(folder) / "index.json", json.dumps({"family": family.name, "fps": fps or family.fps, "nothing": texts[""],
-                                                        "rows": [row for row, _ in rows], "problems": problems}, indent=1))
+    write_text(folder / "index.json", json.dumps({"family": family.name, "fps": fps, "nothing": texts[""],
+                                                  "rows": [row for row, _ in rows], "problems": problems}, indent=1))
     return Cache(folder)
 
 
-def encode_texts(pipe, family, prompts, folder, text_mark, dtype, say=print, batch=8):
+def encode_texts(opener, text_mark, family, prompts, folder, dtype, say=print, batch=8):
     """{prompt: key} after encoding into `folder`/texts what is not there yet."""
     pool = Pool(Path(folder) / "texts")
-    keys = {prompt: mark(text_mark, prompt, dtype) for prompt in prompts}
+    keys = {prompt: mark(text_mark, family.name, family.text_length, family.text_options, prompt, dtype) for prompt in prompts}
     missing = [prompt for prompt, key in keys.items() if key not in pool]
+    pipe = opener() if missing else None
     for start in range(0, len(missing), batch):
         some = missing[start:start + batch]
         for prompt, entry in zip(some, family.encode_prompts(pipe, some)):
@@ -137,30 +139,38 @@ def encode_texts(pipe, family, prompts, folder, text_mark, dtype, say=print, bat
 
 
 @torch.no_grad()
-def encode_clips(pipe, family, clips, folder, buckets, video_mark, dtype, fps, say=print):
+def encode_clips(opener, video_mark, family, clips, folder, buckets, dtype, fps, say=print):
     """([(row, clip)], [problem]) after encoding into `folder`/latents what is not there yet."""
-    pool, rows, problems = Pool(Path(folder) / "latents"), [], []
+    pool, rows, problems, pipe = Pool(Path(folder) / "latents"), [], [], None
     for number, clip in enumerate(clips):
         try:
-            info = video.probe(clip.path)
-            step = max(1, round(info.fps / fps))
-            bucket = choose_bucket(-(-info.frames // step), info.height, info.width, buckets)
-            if bucket is None:
-                raise VideoError(clip.path, "too_short", f"{-(-info.frames // step)} frames at {fps:g} a second are fewer than the "
-                                 f"{min(b[0] for b in buckets)} of the smallest bucket.")
-            key = mark(video_mark, file_mark(clip.path), bucket, step, dtype)
+            bucket, step, picked = pick(clip, family, buckets, fps)
+            key = mark(video_mark, family.name, file_mark(clip.path), bucket, step, dtype)
             if key not in pool:
-                frames = video.read(clip.path, indices=family.pick(info.frames, bucket[0], step))[0]
-                pool.put(key, {"latents": family.encode_video(pipe, cover(frames, *bucket[1:])[None])[0].to(dtype)})
+                pipe = pipe or opener()
+                frames = cover(video.read(clip.path, indices=picked)[0], *bucket[1:])
+                pool.put(key, {"latents": family.encode_video(pipe, frames[None])[0].to(dtype)})
             rows.append(({"file": Path(clip.path).name, "clip_id": clip.clip_id, "latents": key, "bucket": list(bucket)}, clip))
         except DiskError:
             raise
-        except KitError as error:
+        except VideoError as error:
             problems.append(str(error))
         if number and number % 100 == 0:
             say(f"{number} of {len(clips)} clips encoded")
     pool.flush()
     return rows, problems
+
+
+def pick(clip, family, buckets, fps):
+    """(bucket, every how many-th frame, frame numbers) for a clip; VideoError when it is shorter than all buckets."""
+    info = video.probe(clip.path)
+    step = max(1, round(info.fps / fps))
+    there = -(-info.frames // step)
+    bucket = choose_bucket(there, info.height, info.width, buckets)
+    if bucket is None:
+        raise VideoError(clip.path, "too_short", f"{there} frames at {fps:g} a second are fewer than the {min(b[0] for b in buckets)} of the "
+                         "smallest bucket.")
+    return bucket, step, family.pick(info.frames, bucket[0], step)
 
 
 def choose_bucket(frames, height, width, buckets):

@@ -27,14 +27,15 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
 
     draw(step, first, count) -> dict: samples `first` to `first + count` of a step's batch. losses(model, batch) -> (total, {name: value}).
     folder: checkpoints and log.jsonl. watch(step, total, seconds_left, means, model): called twelve times. averaged: the part of the model
-    that `recipe.ema` averages (default: all of it); its weights are the averaged ones afterwards. validate(model, step) -> dict for the log.
+    that `recipe.ema` averages and `watch` is shown (default: all of it); its weights are the averaged ones afterwards. validate(model, step) -> dict for the log.
     stop_after: leave after this many steps (for tests). Raises KitError when the loss is not a number, and for other settings' checkpoints.
     """
     accelerator, micro, rounds = start(recipe)
     optimizer = make_optimizer(model, recipe)
     model, optimizer = accelerator.prepare(model, optimizer)
     plain = accelerator.unwrap_model(model)
-    average = Average(plain if averaged is None else averaged, recipe.ema) if recipe.ema else None
+    shown = plain if averaged is None else averaged
+    average = Average(shown, recipe.ema) if recipe.ema else None
     state = checkpoint.restore(folder, accelerator, model, optimizer, average and average.model, recipe) if resume else None
     if state:
         say(f"goes on at step {state['step']} of {state['total']}")
@@ -73,7 +74,7 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
                 pace.correct(state, recipe, say)
             done, stopping = step + 1 == state["total"], bool(stopped) or step + 1 - first == stop_after
             if (step + 1) % max(1, state["total"] // 12) == 0 or done:
-                tell(journal, state, say, watch, average, plain)
+                tell(journal, state, say, watch, average, shown)
             if validate and recipe.validation_steps and ((step + 1) % recipe.validation_steps == 0 or done):
                 with averaged_weights(average), torch.random.fork_rng():
                     journal.note(step + 1, validate(plain, step + 1))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import transformers
 from diffusers import DiffusionPipeline
+from diffusers.loaders import WanLoraLoaderMixin
 from diffusers.pipelines.wan.pipeline_output import WanPipelineOutput
 
 from ..errors import KitError
@@ -21,7 +22,7 @@ for _library in (diffusers, transformers):      # loading a few megabytes needs 
     _library.utils.logging.disable_progress_bar()
 
 
-class MedGenTinyPipeline(DiffusionPipeline):
+class MedGenTinyPipeline(DiffusionPipeline, WanLoraLoaderMixin):
     """text_encoder (CLIP's) -> transformer (TinyWan) with scheduler (flow matching, Euler) -> vae (eigenframes). SYNTHETIC output."""
 
     model_cpu_offload_seq = "text_encoder->transformer->vae"

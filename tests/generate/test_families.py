@@ -116,7 +116,7 @@ def test_sizes_that_a_family_cannot_have_are_refused(name):
 def test_every_family_caches_trains_resumes_exports_and_samples(name, homes, clips, tmp_path):
     pipe = tiny_families.load(name, homes[name])
     family = adapter(name, pipe)
-    store = cache.precompute(pipe, family, clips, tmp_path / "cache", [bucket(name)], say=quiet)
+    store = cache.precompute((lambda: pipe, lambda: pipe), ("texts", "videos"), family, clips, tmp_path / "cache", [bucket(name)], say=quiet)
     assert len(store.rows) == 5 and not store.index["problems"]
 
     def trained(folder, **more):

@@ -24,4 +24,11 @@ def family_of(pipe, **settings):
     raise KitError(f"there is no adapter for {pipe.__class__.__name__}. Pipelines that can be trained: {known}.")
 
 
-__all__ = ["FAMILIES", "Family", "family_of"]
+def family_named(name, **settings):
+    """The adapter called `name` (wan, hunyuan, mochi, ltx, cogvideox, tiny)."""
+    if name not in FAMILIES:
+        raise KitError(f"there is no family '{name}'. Families: {', '.join(FAMILIES)}.")
+    return FAMILIES[name](**settings)
+
+
+__all__ = ["FAMILIES", "Family", "family_named", "family_of"]

@@ -1,0 +1,240 @@
+"""The stage `tune`: fine-tune a model on medical clips, from precomputation to a LoRA file that any diffusers pipeline loads.
+
+On a GPU profile the model is Wan2.1 (or HunyuanVideo, Mochi, LTX, CogVideoX) and the clips are MedVideoCap-55K's; on `cpu` the model is
+MedGen-tiny and the clips come from an ultrasound scanner with another colour map, which it has never seen.
+"""
+
+import gc
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .. import sources, video
+from ..align import ConceptSet, VideoTextModel
+from ..clip import Clip, read_folder, write_folder, write_text
+from ..errors import KitError
+from ..machine import device, use_threads
+from ..run import folder_mark
+from . import lora, loop, tune
+from .cache import precompute
+from .families import family_named
+from .journal import memory
+from .lean import encode_apart
+from .lora_file import PIPELINES
+from .models import MODELS
+from .opening import open_model
+from .recipe import Recipe
+from .weights import read_json
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+AMBER = np.array([[0, 0, 0], [96, 44, 8], [214, 140, 60], [255, 232, 190]])           # colour map of the other scanner, dark to bright
+
+
+def build(work):
+    """Reads stages `caption`, `align` and `generate`. Writes clips/ (unless they lie elsewhere), cache/, lora/ and, with tune.compare, full/: each
+    with log.jsonl, checkpoints, previews.npz; levels.json: loss at nine noise levels before and after, on clips kept from training."""
+    profile, sizes = work.profile, work.profile.tune
+    use_threads(profile.generate.threads)
+    clips = own_clips(work, sizes)
+    place = str(work.inputs["generate"] / "pipeline") if sizes.model == "medgen-tiny" else sizes.model
+    recipe = Recipe.of(profile)
+    kinds = {"lora": recipe} | ({"full": full(recipe)} if sizes.compare else {})
+    levels, figures = {}, {}
+    for kind, one in kinds.items():
+        done = fine_tune(place, clips, work.out / kind, one, sizes, say=work.say, watch=work.watch if kind == "lora" else None,
+                         cache_folder=work.out / "cache", align=work.inputs["align"])
+        levels |= {"before": done["before"], kind: done["after"]}
+        figures[kind] = {key: done[key] for key in ("steps", "train_seconds", "parameters", "peak_memory_mib", "file_mib")}
+        work.say(f"{kind}: {done['parameters']:,} weights trained, {done['steps']} steps in {done['train_seconds']:.0f} s, loss at nine noise "
+                 f"levels {mean(done['before']):.3f} -> {mean(done['after']):.3f}")
+    write_text(work.out / "levels.json", json.dumps(levels))
+    return {"model": sizes.model, "clips": len(read_folder(clips)), **figures, "loss": {name: round(mean(v), 4) for name, v in levels.items()}}
+
+
+def mean(levels):
+    return sum(levels.values()) / len(levels)
+
+
+def full(recipe):
+    """The same recipe with all weights trained: a tenth of the learning rate, as full fine-tuning usually takes."""
+    return Recipe(**recipe.as_dict() | {"lora_rank": 0, "lr": recipe.lr / 10})
+
+
+def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_folder=None, align=None, text_options=None,
+              **opening):
+    """Fine-tune the model at `place` (name or folder) on the VideoFolder `clips`; returns figures with "before" and "after" (loss by noise
+    level on clips kept from training: split val, else test).
+
+    folder: log.jsonl, checkpoints, previews.npz, made.json, and the LoRA file or, for full fine-tuning, the transformer. cache_folder:
+    latents and captions (default: `folder`/cache), made first. sizes: frames, height, width, precision, caption, text_memory as in section
+    `tune`. align: folder of a finished stage `align`, which the two alignment losses need when they are on. text_options: see `Family`. opening: for `open_model`. Run again, it goes on. Raises KitError.
+    """
+    folder, where = Path(folder), device()
+    family = family_named(family_name(place), **(text_options or {}))
+    store = encode(place, family, clips, Path(cache_folder or folder / "cache"), sizes, say, opening)
+    pipe = open_model(place, dtype=DTYPES[sizes.precision], components=("transformer", "vae"), **opening)
+    features, targets, sizes_of_heads = guides(store, clips, align, recipe)
+    model = tune.Tuned(lora.attach(pipe.transformer.to(where), family, recipe), family, recipe, *sizes_of_heads).to(where)
+    rows = kept_from_training(store)
+    before = tune.by_level(model, family, store, rows, recipe.seed)
+    looks = Looks(pipe, family, store, rows, recipe, folder)
+    figures = loop.fit(model, tune.drawing(store, family, recipe, "train", features, targets), lambda m, batch: tune.losses(m, batch, family, recipe), recipe, folder, say,
+                       watch, validate=looks)
+    looks.save()
+    after = tune.by_level(model.eval(), family, store, rows, recipe.seed)
+    made = save(pipe, recipe, folder)
+    write_text(folder / "made.json", json.dumps({"model": pipe.kit, "recipe": recipe.as_dict(), "steps": figures["steps"]}, indent=1))
+    return {**figures, "before": before, "after": after, "peak_memory_mib": memory(), "folder": str(folder),
+            "file_mib": round(sum(path.stat().st_size for path in made) / 2**20, 2)}
+
+
+def family_name(place):
+    """Family of a model by its name, or by the pipeline that a folder holds."""
+    if place in MODELS:
+        return MODELS[place].family
+    index = Path(place) / "model_index.json"
+    if not index.is_file():
+        raise KitError(f"'{place}' is no model's name, and no folder of a pipeline here. Names: {', '.join(MODELS)}.")
+    return PIPELINES.get(read_json(index).get("_class_name"), "")
+
+
+def encode(place, family, clips, folder, sizes, say, opening):
+    """The Cache of `clips`. Captions first, then clips, each with only its own encoder in memory."""
+    started, dtype = time.time(), DTYPES[sizes.precision]
+
+    def text_parts():
+        return open_model(place, dtype=dtype, device=device(), components="text", **opening)
+
+    def video_parts():
+        return open_model(place, dtype=dtype, device=device(), components=("vae",), **opening)
+
+    clips, named = read_folder(clips), f"{place} {opening} {folder_mark(place) if Path(place).is_dir() else ''}"
+    if sizes.text_memory:                              # the captions are then there already when the cache looks for them
+        captions = ["", *(getattr(clip, sizes.caption) for clip in clips)]
+        _, peak = encode_apart(place, named, family, captions, folder, dtype, sizes.text_memory, **opening)
+        say(f"captions encoded layer by layer, in {peak:,} MiB of host memory")
+    store = precompute((text_parts, video_parts), (named, named), family, clips, folder, [(sizes.frames, sizes.height, sizes.width)],
+                       sizes.caption, dtype, say=say)
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    say(f"{len(store.rows)} clips precomputed in {time.time() - started:.0f} s; {len(store.index['problems'])} left out")
+    for problem in store.index["problems"][:3]:
+        say(problem)
+    return store
+
+
+@torch.no_grad()
+def guides(store, clips, align, recipe):
+    """What the alignment losses compare with: (features by clip_id of the frozen video tower, concepts by clip_id that the caption names,
+    (numbers in a feature, concepts)); nothing is read while both losses are off."""
+    if not recipe.repa and not recipe.knowledge:
+        return None, None, (0, 0)
+    if align is None:
+        raise KitError("repa and knowledge compare with the towers and concepts of stage 'align'. Give align=, its folder, or set both to 0.")
+    aligner, _ = VideoTextModel.load(align)
+    concepts = ConceptSet.load(Path(align) / "concepts.json")
+    paths = {clip.clip_id: clip.path for clip in read_folder(clips)}
+    features, captions = {}, [row["caption"] for row in store.rows]
+    present, known = (torch.as_tensor(part) for part in concepts.targets(captions))
+    for row in store.rows if recipe.repa else ():
+        frames = video.read(paths[row["clip_id"]], count=9, size=32)[0]
+        features[row["clip_id"]] = aligner.frame_features(torch.as_tensor(frames)[None])[0]
+    width = next(iter(features.values())).shape[-1] if features else 0
+    return features, {row["clip_id"]: pair for row, pair in zip(store.rows, zip(present, known))}, (width, len(concepts.names))
+
+
+def kept_from_training(store, most=8):
+    """Up to `most` rows that are judged and not trained on."""
+    for split in ("val", "test"):
+        rows = [row for bucket in store.split(split) for row in bucket]
+        if rows:
+            return [rows[k] for k in np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
+    raise KitError("every clip is in the split train, so none is left to judge the training by. Give a few of them split 'val'.")
+
+
+class Looks:
+    """Validation while a training runs: loss at nine noise levels, and one sample of a kept caption, always from the same noise."""
+
+    def __init__(self, pipe, family, store, rows, recipe, folder):
+        self.pipe, self.family, self.store, self.rows, self.recipe, self.folder = pipe, family, store, rows, recipe, Path(folder)
+        self.kept, self.at = [], []
+
+    def __call__(self, model, step):
+        model.eval()
+        row = self.rows[0]
+        x = tune.preview(model, self.family, self.store.text(row), self.store.latent(row).shape, shift=self.recipe.sample_shift)
+        with torch.no_grad():
+            self.kept.append(self.family.decode_video(self.pipe.vae, x.cpu())[0])
+        self.at.append(step)
+        levels = tune.by_level(model, self.family, self.store, self.rows, self.recipe.seed)
+        model.train()
+        return {"levels": levels, "caption": row["caption"]}
+
+    def save(self):
+        """previews.npz: frames [K, T, H, W, 3] and steps [K] (of this run; what an earlier, killed one made stays in front)."""
+        path = self.folder / "previews.npz"
+        if not self.kept:
+            return
+        if path.is_file():
+            with np.load(path) as old:
+                early = [k for k, step in enumerate(old["steps"]) if step < self.at[0]]
+                self.kept, self.at = [*old["frames"][early], *self.kept], [*old["steps"][early], *self.at]
+        np.savez_compressed(path, frames=np.stack(self.kept), steps=np.array(self.at))
+
+
+def save(pipe, recipe, folder):
+    """Write what was trained; the paths: a LoRA in diffusers' format, or the whole transformer."""
+    if recipe.lora_rank:
+        return [lora.save(type(pipe), pipe.transformer, folder)]
+    pipe.transformer.save_pretrained(folder / "transformer")
+    return sorted((folder / "transformer").glob("*.safetensors"))
+
+
+def own_clips(work, sizes):
+    """Folder of the clips to train on: MedVideoCap-55K, the run's captioned clips, the other scanner's, or a VideoFolder of the user's."""
+    if sizes.clips == "medvideocap":
+        return medvideocap(work.out / "clips", sizes.count, work.say)
+    if sizes.clips == "captioned":
+        return work.inputs["caption"]
+    if sizes.clips == "other scanner":
+        return other_scanner(work.out / "clips", sizes.count, work.profile.seed)
+    if not Path(sizes.clips).expanduser().is_dir():
+        raise KitError(f"tune.clips is '{sizes.clips}'. It can be: medvideocap, captioned, other scanner, or a folder of captioned clips.")
+    return Path(sizes.clips).expanduser()
+
+
+def medvideocap(folder, count, say):
+    """The first `count` clips of MedVideoCap-55K, every eighth one kept for judging."""
+    made, problems = sources.hub.medvideocap_clips(folder, count, say=say)
+    for problem in problems[:3]:
+        say(problem)
+    for number, clip in enumerate(made):
+        clip.split = "val" if number % 8 == 7 else "train"
+    return write_folder(folder, made)
+
+
+def other_scanner(folder, count, seed):
+    """`count` echocardiograms of the simulator under the amber colour map that some scanners use; every eighth one is for judging."""
+    if (folder / "metadata.jsonl").is_file():
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    every, rng, made = [flat for flat in sources.combinations() if flat["modality"] == "echo"], np.random.default_rng(seed), []
+    factors = [every[k % len(every)] for k in range(count)]
+    frames = tinted(sources.render(factors, seed + 1, 9, 32))
+    for number, (flat, picture) in enumerate(zip(factors, frames)):
+        brief, detailed = sources.describe(flat, rng)
+        path = video.write(folder / "videos" / f"{number:04d}.mp4", picture, 8, crf=0)
+        made.append(Clip.of(path, video_category="medical imaging", brief_caption=brief, detailed_caption=detailed, factors=flat,
+                            source="simulator, amber map", source_id=f"amber/{number}", split="val" if number % 8 == 7 else "train"))
+    return write_folder(folder, made)
+
+
+def tinted(frames):
+    """Grey frames uint8 [..., 3] under the amber map."""
+    grey = frames.mean(-1)
+    return np.stack([np.interp(grey, np.linspace(0, 255, len(AMBER)), AMBER[:, k]) for k in range(3)], -1).round().astype(np.uint8)
