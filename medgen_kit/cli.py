@@ -99,6 +99,65 @@ def sample(prompt: str, out: str = typer.Option("sample.mp4", help="MP4 file to 
 
 
 @typed.command()
+def plan(model: str = typer.Argument(help="wan2.1-1.3b, wan2.1-14b, hunyuanvideo, mochi-1, ltx-video, cogvideox-2b, medgen-1.3b, "
+                                          "medgen-14b or medgen-tiny."),
+         task: str = typer.Option("train-lora", help="train-lora, train-full or sample."),
+         frames: int = typer.Option(0, help="Empty: 49."), height: int = typer.Option(0, help="Pixels. Empty: 480."),
+         width: int = typer.Option(0, help="Pixels. Empty: 832."), precision: str = typer.Option("bf16", help="bf16, fp16, int8 or nf4."),
+         gpu: str = typer.Option("T4", help="T4, L4, A100-40, A100-80, H100 or H200."),
+         offload: str = typer.Option("model", help="none, model or group."), batch: int = typer.Option(1, help="Clips at a time."),
+         lora_rank: int = typer.Option(32), steps: int = typer.Option(0, help="Of the whole training, for its hours and cost."),
+         price_per_hour: float = typer.Option(None, help="Of the GPU; without it no cost is told."),
+         as_json: bool = typer.Option(False, "--json", help="Everything, as JSON.")):
+    """Say whether a model fits a GPU, what takes the memory, and the first setting that fits (medgen_kit.generate.plan.plan).
+
+    Example: medgen-kit plan hunyuanvideo --task train-lora --frames 49 --gpu L4
+    """
+    from .generate import plan as planning
+
+    found = planning.plan(model, task, frames or None, height or None, width or None, precision, gpu, lora_rank, batch, steps or None,
+                          offload=offload, price_per_hour=price_per_hour)
+    typer.echo(json.dumps(found, indent=1) if as_json else planning.told(found))
+
+
+@typed.command()
+def train(model: str = typer.Argument(help="Name of a model (medgen-kit plan --help lists them) or folder of a pipeline."),
+          clips: str = typer.Argument(help="A folder of captioned clips (metadata.jsonl beside MP4 files), or medvideocap."),
+          out: str = typer.Argument(help="Folder for checkpoints, log and the LoRA file. The same folder again: it goes on."),
+          preset: str = typer.Option("medgen_as_run", help="medgen_as_written, medgen_as_run (table 5 of the paper, twice) or course."),
+          settings: list[str] = typer.Option([], "--set", help="A setting of the recipe, for example --set max_steps=500 --set batch=8."),
+          frames: int = typer.Option(0, help="0: what the model was made for."), height: int = 0, width: int = 0,
+          precision: str = typer.Option("", help="float32, float16 or bfloat16 of the frozen weights. Empty: by the GPU."),
+          caption: str = typer.Option("brief_caption", help="brief_caption or detailed_caption."),
+          count: int = typer.Option(500, help="Clips to fetch when CLIPS is medvideocap."),
+          text_memory: str = typer.Option("", help="Read the text encoder layer by layer in so much host memory, for example 2GiB."),
+          folder: str = typer.Option("", help="Where a downloaded copy of the model lies."),
+          only_cache: bool = typer.Option(False, "--only-cache", help="Precompute latents and captions, then stop.")):
+    """Fine-tune a video model on captioned clips (generate.command.train). Start it with `accelerate launch` for more than one GPU.
+
+    Example: medgen-kit train wan2.1-1.3b my_clips tuned --frames 17 --height 256 --width 256 --set max_steps=300
+    """
+    from .generate import command
+
+    size = dict(frames=frames, height=height, width=width)
+    typer.echo(command.train(model, clips, out, preset, settings, size, precision, caption, count, text_memory, only_cache, typer.echo,
+                             **({"folder": folder} if folder else {})))
+
+
+@typed.command()
+def export(tuned: str = typer.Argument(help="Folder that `train` filled."), out: str = typer.Argument(help="Folder for the pipeline."),
+           scale: float = typer.Option(1.0, help="Strength of the LoRA."),
+           folder: str = typer.Option("", help="Where a downloaded copy of the base model lies.")):
+    """Fold a trained LoRA into its base model and save a pipeline that needs no LoRA (generate.command.export).
+
+    Example: medgen-kit export tuned my_model
+    """
+    from .generate import command
+
+    typer.echo(command.export(tuned, out, scale, **({"folder": folder} if folder else {})))
+
+
+@typed.command()
 def tags(text: str):
     """Print the medical concepts that a text names (knowledge.tags).
 

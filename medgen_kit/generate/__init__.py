@@ -7,6 +7,7 @@ from . import flow
 from .concepts import ConceptClassifier, alignment_loss, train_classifier
 from .data import TrainingSet, load_parts, training_set
 from .flip import flipped_word_test
+from .opening import load_lora, open_model
 from .pipeline import MedGenTinyPipeline, load_pipeline
 from .prompts import make_prompts
 from .sample import generate_clips, open_generator
@@ -16,7 +17,7 @@ from .recipe import PRESETS, Recipe
 from .train import TinyRecipe, Trainee, draw_batch, losses, train
 from .transformer import TinyWan
 
-__all__ = ["ConceptClassifier", "EigenframeTokenizer", "MedGenTinyPipeline", "PRESETS", "Recipe", "TinyRecipe", "TinyWan", "Trainee", "TrainingSet",
-           "alignment_loss", "draw_batch", "encode_prompts", "flipped_word_test", "flow", "generate_clips", "load_parts",
-           "load_pipeline", "losses", "make_prompts", "open_generator", "train", "train_classifier", "training_set",
-           "unknown_words"]
+__all__ = ["ConceptClassifier", "EigenframeTokenizer", "MedGenTinyPipeline", "PRESETS", "Recipe", "TinyRecipe", "TinyWan", "Trainee",
+           "TrainingSet", "alignment_loss", "draw_batch", "encode_prompts", "flipped_word_test", "flow", "generate_clips", "load_lora",
+           "load_parts", "load_pipeline", "losses", "make_prompts", "open_generator", "open_model", "train", "train_classifier",
+           "training_set", "unknown_words"]

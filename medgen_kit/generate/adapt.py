@@ -1,4 +1,4 @@
-"""The stage `tune`: fine-tune a model on medical clips, from precomputation to a LoRA file that any diffusers pipeline loads.
+"""Fine-tuning from clips to a LoRA file that any diffusers pipeline loads: precompute, attach, train, judge, save. The stage `tune`.
 
 On a GPU profile the model is Wan2.1 (or HunyuanVideo, Mochi, LTX, CogVideoX) and the clips are MedVideoCap-55K's; on `cpu` the model is
 MedGen-tiny and the clips come from an ultrasound scanner with another colour map, which it has never seen.
@@ -6,16 +6,15 @@ MedGen-tiny and the clips come from an ultrasound scanner with another colour ma
 
 import gc
 import json
-import shutil
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from .. import sources, video
+from .. import video
 from ..align import ConceptSet, VideoTextModel
-from ..clip import Clip, read_folder, write_folder, write_text
+from ..clip import read_folder, write_text
 from ..errors import KitError
 from ..machine import device, use_threads
 from ..run import folder_mark
@@ -25,34 +24,33 @@ from .families import family_named
 from .journal import memory
 from .lean import encode_apart
 from .lora_file import PIPELINES
+from .material import own_clips
 from .models import MODELS
 from .opening import open_model
 from .recipe import Recipe
 from .weights import read_json
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-AMBER = np.array([[0, 0, 0], [96, 44, 8], [214, 140, 60], [255, 232, 190]])           # colour map of the other scanner, dark to bright
 
 
 def build(work):
-    """Reads stages `caption`, `align` and `generate`. Writes clips/ (unless they lie elsewhere), cache/, lora/ and, with tune.compare, full/: each
-    with log.jsonl, checkpoints, previews.npz; levels.json: loss at nine noise levels before and after, on clips kept from training."""
+    """Reads stages `caption`, `align` and `generate`. Writes clips/ (unless they lie elsewhere), cache/, lora/ and, with tune.compare,
+    full/: each as `fine_tune` does; and levels.json: loss at nine noise levels before and after, on clips kept from training."""
     profile, sizes = work.profile, work.profile.tune
     use_threads(profile.generate.threads)
-    clips = own_clips(work, sizes)
+    clips = own_clips(sizes.clips, work.out / "clips", sizes.count, profile.seed, work.inputs["caption"], work.say)
     place = str(work.inputs["generate"] / "pipeline") if sizes.model == "medgen-tiny" else sizes.model
-    recipe = Recipe.of(profile)
-    kinds = {"lora": recipe} | ({"full": full(recipe)} if sizes.compare else {})
-    levels, figures = {}, {}
-    for kind, one in kinds.items():
-        done = fine_tune(place, clips, work.out / kind, one, sizes, say=work.say, watch=work.watch if kind == "lora" else None,
-                         cache_folder=work.out / "cache", align=work.inputs["align"])
+    recipe, levels, figures = Recipe.of(profile), {}, {}
+    for kind, one in {"lora": recipe, **({"full": full(recipe)} if sizes.compare else {})}.items():
+        done = fine_tune(place, clips, work.out / kind, one, sizes, work.say, work.watch if kind == "lora" else None, work.out / "cache",
+                         work.inputs["align"])
         levels |= {"before": done["before"], kind: done["after"]}
         figures[kind] = {key: done[key] for key in ("steps", "train_seconds", "parameters", "peak_memory_mib", "file_mib")}
-        work.say(f"{kind}: {done['parameters']:,} weights trained, {done['steps']} steps in {done['train_seconds']:.0f} s, loss at nine noise "
-                 f"levels {mean(done['before']):.3f} -> {mean(done['after']):.3f}")
+        work.say(f"{kind}: {done['parameters']:,} weights trained, {done['steps']} steps in {done['train_seconds']:.0f} s, loss at nine "
+                 f"noise levels {mean(done['before']):.3f} -> {mean(done['after']):.3f}")
     write_text(work.out / "levels.json", json.dumps(levels))
-    return {"model": sizes.model, "clips": len(read_folder(clips)), **figures, "loss": {name: round(mean(v), 4) for name, v in levels.items()}}
+    return {"model": sizes.model, "clips": len(read_folder(clips)), **figures,
+            "loss": {name: round(mean(found), 4) for name, found in levels.items()}}
 
 
 def mean(levels):
@@ -60,35 +58,38 @@ def mean(levels):
 
 
 def full(recipe):
-    """The same recipe with all weights trained: a tenth of the learning rate, as full fine-tuning usually takes."""
+    """The same recipe with all weights trained, at a tenth of the learning rate: LoRA's usual rate is too high for whole matrices."""
     return Recipe(**recipe.as_dict() | {"lora_rank": 0, "lr": recipe.lr / 10})
 
 
-def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_folder=None, align=None, text_options=None,
-              **opening):
-    """Fine-tune the model at `place` (name or folder) on the VideoFolder `clips`; returns figures with "before" and "after" (loss by noise
-    level on clips kept from training: split val, else test).
+def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_folder=None, align=None, text_options=None, **opening):
+    """Fine-tune the model at `place` (name or folder) on the VideoFolder `clips`; returns figures with "before" and "after" (loss by
+    noise level on clips kept from training: split val, else test).
 
     folder: log.jsonl, checkpoints, previews.npz, made.json, and the LoRA file or, for full fine-tuning, the transformer. cache_folder:
     latents and captions (default: `folder`/cache), made first. sizes: frames, height, width, precision, caption, text_memory as in section
-    `tune`. align: folder of a finished stage `align`, which the two alignment losses need when they are on. text_options: see `Family`. opening: for `open_model`. Run again, it goes on. Raises KitError.
+    `tune`. align: folder of a finished stage `align`, which the two alignment losses need when they are on. text_options: see `Family`.
+    opening: for `open_model`. Run again, it goes on. Raises KitError.
     """
-    folder, where = Path(folder), device()
-    family = family_named(family_name(place), **(text_options or {}))
-    store = encode(place, family, clips, Path(cache_folder or folder / "cache"), sizes, say, opening)
+    folder, where, family = Path(folder), device(), family_named(family_name(place), **(text_options or {}))
+    with loop.here().main_process_first():
+        store = encode(place, family, clips, Path(cache_folder or folder / "cache"), sizes, say, opening)
     pipe = open_model(place, dtype=DTYPES[sizes.precision], components=("transformer", "vae"), **opening)
-    features, targets, sizes_of_heads = guides(store, clips, align, recipe)
-    model = tune.Tuned(lora.attach(pipe.transformer.to(where), family, recipe), family, recipe, *sizes_of_heads).to(where)
+    features, targets, heads = guides(store, clips, align, recipe)
+    model = tune.Tuned(lora.attach(pipe.transformer.to(where), family, recipe), family, recipe, *heads).to(where)
     rows = kept_from_training(store)
-    before = tune.by_level(model, family, store, rows, recipe.seed)
+    before = tune.by_level(model.eval(), family, store, rows, recipe.seed)
     looks = Looks(pipe, family, store, rows, recipe, folder)
-    figures = loop.fit(model, tune.drawing(store, family, recipe, "train", features, targets), lambda m, batch: tune.losses(m, batch, family, recipe), recipe, folder, say,
-                       watch, validate=looks)
+    figures = loop.fit(model.train(), tune.drawing(store, family, recipe, "train", features, targets),
+                       lambda m, batch: tune.losses(m, batch, family, recipe), recipe, folder, say, watch, validate=looks)
     looks.save()
     after = tune.by_level(model.eval(), family, store, rows, recipe.seed)
+    if not loop.here().is_main_process:
+        return figures
     made = save(pipe, recipe, folder)
-    write_text(folder / "made.json", json.dumps({"model": pipe.kit, "recipe": recipe.as_dict(), "steps": figures["steps"]}, indent=1))
-    return {**figures, "before": before, "after": after, "peak_memory_mib": memory(), "folder": str(folder),
+    write_text(folder / "made.json", json.dumps({"place": str(place), "model": pipe.kit, "recipe": recipe.as_dict(), "clips": str(clips),
+                                                 "size": [sizes.frames, sizes.height, sizes.width], "steps": figures["steps"]}, indent=1))
+    return {**figures, "before": before, "after": after, "peak_memory_mib": memory(),
             "file_mib": round(sum(path.stat().st_size for path in made) / 2**20, 2)}
 
 
@@ -104,21 +105,16 @@ def family_name(place):
 
 def encode(place, family, clips, folder, sizes, say, opening):
     """The Cache of `clips`. Captions first, then clips, each with only its own encoder in memory."""
-    started, dtype = time.time(), DTYPES[sizes.precision]
-
-    def text_parts():
-        return open_model(place, dtype=dtype, device=device(), components="text", **opening)
-
-    def video_parts():
-        return open_model(place, dtype=dtype, device=device(), components=("vae",), **opening)
-
-    clips, named = read_folder(clips), f"{place} {opening} {folder_mark(place) if Path(place).is_dir() else ''}"
+    started, dtype, clips = time.time(), DTYPES[sizes.precision], read_folder(clips)
+    named = f"{place} {opening} {folder_mark(place) if Path(place).is_dir() else ''}"
     if sizes.text_memory:                              # the captions are then there already when the cache looks for them
         captions = ["", *(getattr(clip, sizes.caption) for clip in clips)]
         _, peak = encode_apart(place, named, family, captions, folder, dtype, sizes.text_memory, **opening)
-        say(f"captions encoded layer by layer, in {peak:,} MiB of host memory")
-    store = precompute((text_parts, video_parts), (named, named), family, clips, folder, [(sizes.frames, sizes.height, sizes.width)],
-                       sizes.caption, dtype, say=say)
+        say(f"captions encoded layer by layer; that process held at most {peak:,} MiB")
+    openers = [lambda parts=parts: open_model(place, dtype=dtype, device=device(), components=parts, **opening)
+               for parts in ("text", ("vae",))]
+    store = precompute(openers, (named, named), family, clips, folder, [(sizes.frames, sizes.height, sizes.width)], sizes.caption, dtype,
+                       say=say)
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -135,12 +131,12 @@ def guides(store, clips, align, recipe):
     if not recipe.repa and not recipe.knowledge:
         return None, None, (0, 0)
     if align is None:
-        raise KitError("repa and knowledge compare with the towers and concepts of stage 'align'. Give align=, its folder, or set both to 0.")
+        raise KitError("repa and knowledge compare with the towers and concepts of stage 'align'. Give align=, its folder, or set "
+                       "both to 0.")
     aligner, _ = VideoTextModel.load(align)
     concepts = ConceptSet.load(Path(align) / "concepts.json")
-    paths = {clip.clip_id: clip.path for clip in read_folder(clips)}
-    features, captions = {}, [row["caption"] for row in store.rows]
-    present, known = (torch.as_tensor(part) for part in concepts.targets(captions))
+    paths, features = {clip.clip_id: clip.path for clip in read_folder(clips)}, {}
+    present, known = (torch.as_tensor(part) for part in concepts.targets([row["caption"] for row in store.rows]))
     for row in store.rows if recipe.repa else ():
         frames = video.read(paths[row["clip_id"]], count=9, size=32)[0]
         features[row["clip_id"]] = aligner.frame_features(torch.as_tensor(frames)[None])[0]
@@ -178,7 +174,7 @@ class Looks:
     def save(self):
         """previews.npz: frames [K, T, H, W, 3] and steps [K] (of this run; what an earlier, killed one made stays in front)."""
         path = self.folder / "previews.npz"
-        if not self.kept:
+        if not self.kept or not loop.here().is_main_process:
             return
         if path.is_file():
             with np.load(path) as old:
@@ -193,48 +189,3 @@ def save(pipe, recipe, folder):
         return [lora.save(type(pipe), pipe.transformer, folder)]
     pipe.transformer.save_pretrained(folder / "transformer")
     return sorted((folder / "transformer").glob("*.safetensors"))
-
-
-def own_clips(work, sizes):
-    """Folder of the clips to train on: MedVideoCap-55K, the run's captioned clips, the other scanner's, or a VideoFolder of the user's."""
-    if sizes.clips == "medvideocap":
-        return medvideocap(work.out / "clips", sizes.count, work.say)
-    if sizes.clips == "captioned":
-        return work.inputs["caption"]
-    if sizes.clips == "other scanner":
-        return other_scanner(work.out / "clips", sizes.count, work.profile.seed)
-    if not Path(sizes.clips).expanduser().is_dir():
-        raise KitError(f"tune.clips is '{sizes.clips}'. It can be: medvideocap, captioned, other scanner, or a folder of captioned clips.")
-    return Path(sizes.clips).expanduser()
-
-
-def medvideocap(folder, count, say):
-    """The first `count` clips of MedVideoCap-55K, every eighth one kept for judging."""
-    made, problems = sources.hub.medvideocap_clips(folder, count, say=say)
-    for problem in problems[:3]:
-        say(problem)
-    for number, clip in enumerate(made):
-        clip.split = "val" if number % 8 == 7 else "train"
-    return write_folder(folder, made)
-
-
-def other_scanner(folder, count, seed):
-    """`count` echocardiograms of the simulator under the amber colour map that some scanners use; every eighth one is for judging."""
-    if (folder / "metadata.jsonl").is_file():
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    every, rng, made = [flat for flat in sources.combinations() if flat["modality"] == "echo"], np.random.default_rng(seed), []
-    factors = [every[k % len(every)] for k in range(count)]
-    frames = tinted(sources.render(factors, seed + 1, 9, 32))
-    for number, (flat, picture) in enumerate(zip(factors, frames)):
-        brief, detailed = sources.describe(flat, rng)
-        path = video.write(folder / "videos" / f"{number:04d}.mp4", picture, 8, crf=0)
-        made.append(Clip.of(path, video_category="medical imaging", brief_caption=brief, detailed_caption=detailed, factors=flat,
-                            source="simulator, amber map", source_id=f"amber/{number}", split="val" if number % 8 == 7 else "train"))
-    return write_folder(folder, made)
-
-
-def tinted(frames):
-    """Grey frames uint8 [..., 3] under the amber map."""
-    grey = frames.mean(-1)
-    return np.stack([np.interp(grey, np.linspace(0, 255, len(AMBER)), AMBER[:, k]) for k in range(3)], -1).round().astype(np.uint8)

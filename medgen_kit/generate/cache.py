@@ -1,7 +1,7 @@
 """Precompute first: latents of clips and embeddings of captions, made once, so that text encoder and VAE are gone when training begins.
 
-Two pools of safetensors shards, `texts/` and `latents/`. Whatever lies in them is addressed by its content (caption or file, size, encoder),
-so an interrupted pass goes on, another caption costs only itself, and a cache is never taken for another model's.
+Two pools of safetensors shards, `texts/` and `latents/`. Whatever lies in them is addressed by its content (caption or file, size,
+encoder), so an interrupted pass goes on, another caption costs only itself, and a cache is never taken for another model's.
 """
 
 import hashlib
@@ -35,7 +35,8 @@ class Pool:
                 for name in file.keys():
                     self.places.setdefault(name.split("/")[0], (shard, []))[1].append(name.split("/")[1])
         except (SafetensorError, OSError) as error:
-            raise KitError(f"{shard} cannot be read ({error}). Remove that file and run the same again: what it held is made anew.") from error
+            raise KitError(f"{shard} cannot be read ({error}). Remove that file and run the same again: what it held is made "
+                           "anew.") from error
 
     def __contains__(self, key):
         return key in self.places or key in self.waiting
@@ -168,8 +169,8 @@ def pick(clip, family, buckets, fps):
     there = -(-info.frames // step)
     bucket = choose_bucket(there, info.height, info.width, buckets)
     if bucket is None:
-        raise VideoError(clip.path, "too_short", f"{there} frames at {fps:g} a second are fewer than the {min(b[0] for b in buckets)} of the "
-                         "smallest bucket.")
+        raise VideoError(clip.path, "too_short", f"{there} frames at {fps:g} a second are fewer than the {min(b[0] for b in buckets)} of "
+                         "the smallest bucket.")
     return bucket, step, family.pick(info.frames, bucket[0], step)
 
 
@@ -179,7 +180,8 @@ def choose_bucket(frames, height, width, buckets):
     possible = [bucket for bucket in buckets if bucket[0] <= frames]
     if not possible:
         return None
-    return min(possible, key=lambda b: (-b[0], abs(np.log(b[2] / b[1]) - np.log(width / height)), abs(np.log(b[1] * b[2] / height / width))))
+    shape, size = np.log(width / height), np.log(width * height)
+    return min(possible, key=lambda b: (-b[0], abs(np.log(b[2] / b[1]) - shape), abs(np.log(b[1] * b[2]) - size)))
 
 
 def cover(frames, height, width):
@@ -196,7 +198,8 @@ def encoders(pipe):
 
 
 def mark(*things):
-    """A short hash: of plain values as they are, of a model by its configuration and a sample of its weights, of a tokenizer by its words."""
+    """A short hash: of plain values as they are, of a model by its configuration and a sample of its weights, of a tokenizer by its
+    words."""
     digest = hashlib.sha256()
     for thing in things:
         if isinstance(thing, torch.nn.Module):

@@ -11,7 +11,8 @@ LAST = 20                              # steps whose mean is told
 
 
 class Journal:
-    """Lines {"step", one value per loss, "lr", "norm", "seconds", "memory_mib"}; what a killed run wrote after its checkpoint is cut off."""
+    """Lines {"step", one value per loss, "lr", "norm", "seconds", "memory_mib"}; what a killed run wrote after its checkpoint is cut
+    off."""
 
     def __init__(self, folder, step, writes=True):
         self.path, self.rows, self.writes, self.board = Path(folder) / "log.jsonl", [], writes, None

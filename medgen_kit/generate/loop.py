@@ -11,8 +11,6 @@ import contextlib
 import signal
 import threading
 import time
-from pathlib import Path
-
 import torch
 
 from ..errors import KitError
@@ -27,8 +25,9 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
 
     draw(step, first, count) -> dict: samples `first` to `first + count` of a step's batch. losses(model, batch) -> (total, {name: value}).
     folder: checkpoints and log.jsonl. watch(step, total, seconds_left, means, model): called twelve times. averaged: the part of the model
-    that `recipe.ema` averages and `watch` is shown (default: all of it); its weights are the averaged ones afterwards. validate(model, step) -> dict for the log.
-    stop_after: leave after this many steps (for tests). Raises KitError when the loss is not a number, and for other settings' checkpoints.
+    that `recipe.ema` averages and `watch` is shown (default: all of it); its weights are the averaged ones afterwards. validate(model,
+    step) -> dict for the log. stop_after: leave after this many steps (for tests). Raises KitError when the loss is not a number, and for
+    other settings' checkpoints.
     """
     accelerator, micro, rounds = start(recipe)
     optimizer = make_optimizer(model, recipe)
@@ -93,22 +92,30 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
 
 def start(recipe):
     """(accelerator, clips a device holds at once, how often it does so in one optimizer step)."""
-    from accelerate import Accelerator, PartialState
+    from accelerate import Accelerator
     from accelerate.state import AcceleratorState
     from accelerate.utils import GradientAccumulationPlugin
 
     AcceleratorState._reset_state()                        # a notebook may train twice, with another precision
-    cpu = device() == "cpu"                                # said outright: else two processes on a CPU would not find each other
-    processes = PartialState(cpu=cpu).num_processes
+    processes = here().num_processes
     micro = recipe.micro_batch or max(1, recipe.batch // processes)
     rounds, rest = divmod(recipe.batch, micro * processes)
     if rest or not rounds:
-        raise KitError(f"a batch of {recipe.batch} clips cannot be shared by {processes} devices with {micro} clips at once. Choose a batch "
-                       f"that is a multiple of {micro * processes}, for example {max(1, rounds) * micro * processes}.")
+        raise KitError(f"a batch of {recipe.batch} clips cannot be shared by {processes} devices with {micro} clips at once. Choose a "
+                       f"batch that is a multiple of {micro * processes}, for example {max(1, rounds) * micro * processes}.")
     if recipe.minutes and processes > 1:
         raise KitError("minutes sets the number of steps from one machine's speed. With several processes set minutes to 0 and max_steps.")
     plugin = GradientAccumulationPlugin(num_steps=rounds, sync_with_dataloader=False)
-    return Accelerator(cpu=cpu, mixed_precision=precision_for(recipe.mixed_precision), gradient_accumulation_plugin=plugin), micro, rounds
+    accelerator = Accelerator(cpu=device() == "cpu", mixed_precision=precision_for(recipe.mixed_precision),
+                              gradient_accumulation_plugin=plugin)
+    return accelerator, micro, rounds
+
+
+def here():
+    """accelerate's state of this process among others (one, unless torchrun or `accelerate launch` started several)."""
+    from accelerate import PartialState
+
+    return PartialState(cpu=device() == "cpu")             # said outright: else two processes on a CPU would not find each other
 
 
 def make_optimizer(model, recipe):
@@ -198,8 +205,3 @@ def to_device(value, device):
         return value.to(device, non_blocking=True)
     return {key: to_device(one, device) for key, one in value.items()} if isinstance(value, dict) else value
 
-
-def latest(folder):
-    """Path of the newest whole checkpoint of a training, or None."""
-    found = checkpoint.checkpoints(Path(folder))
-    return found[-1] if found else None

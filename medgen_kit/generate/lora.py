@@ -37,7 +37,8 @@ def targets(transformer, family, wanted):
         if not any(layer == name or layer.endswith(f".{name}") for layer in layers):
             ends = sorted({".".join(part for part in layer.split(".")[-3:] if part not in ("transformer_blocks", "blocks"))
                            for layer in layers})
-            raise KitError(f"lora_targets: no layer of this {family.name} transformer ends in '{name}'. Layers end in: {', '.join(ends[:20])}.")
+            raise KitError(f"lora_targets: no layer of this {family.name} transformer ends in '{name}'. Layers end in: "
+                           f"{', '.join(ends[:20])}.")
     return list(names)
 
 

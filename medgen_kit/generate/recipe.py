@@ -12,12 +12,12 @@ SCHEDULES = ("constant", "linear", "cosine", "half")
 class Recipe:
     """Settings of a training, whatever the model.
 
-    batch: clips of an optimizer step, over all accumulation and all devices; micro_batch: clips a device holds at once (0: all of its share).
-    schedule, warmup (steps): see `learning_rate`. clip: largest norm of the gradient. minutes: stop after about that long (0: max_steps).
-    noise_levels ("uniform" or "logit_normal"), train_shift: how noise levels are drawn in training; sample_shift: the scheduler's in
-    sampling. drop: share of captions left out. shuffle: a new order every epoch. ema: decay of averaged weights (0: none).
-    lora_rank, lora_alpha: 0 trains all weights. lora_targets: "attention", "all" (with the feed-forward layers) or names by commas.
-    repa, knowledge: weights of the two alignment losses, 0 switches one off. mixed_precision: no, fp16, bf16, or auto (by the device).
+    batch: clips of an optimizer step, over all accumulation and all devices; micro_batch: clips a device holds at once (0: all of its
+    share). schedule, warmup (steps): see `learning_rate`. clip: largest norm of the gradient. minutes: stop after about that long (0:
+    max_steps). noise_levels ("uniform" or "logit_normal"), train_shift: how noise levels are drawn in training; sample_shift: the
+    scheduler's in sampling. drop: share of captions left out. shuffle: a new order every epoch. ema: decay of averaged weights (0: none).
+    lora_rank, lora_alpha: 0 trains all weights. lora_targets: "attention", "all" (with the feed-forward layers) or names by commas. repa,
+    knowledge: weights of the two alignment losses, 0 switches one off. mixed_precision: no, fp16, bf16, or auto (by the device).
     optimizer: adamw or adamw8bit (bitsandbytes). checkpoint_steps, checkpoint_seconds: after which a checkpoint is written (0: not by
     that); keep: how many stay. validation_steps: loss at nine noise levels, and samples, every so many steps (0: never).
     """

@@ -23,8 +23,8 @@ def clips_of_step(sizes, batch, step, seed, shuffle=True):
     buckets = np.searchsorted(np.cumsum(sizes) / sum(sizes), draws, side="right").clip(max=len(sizes) - 1)
     bucket = int(buckets[-1])
     first, size = batch * int((buckets[:-1] == bucket).sum()), sizes[bucket]
-    rows = [order(size, bucket, number // size, seed)[number % size] if shuffle else number % size for number in range(first, first + batch)]
-    return bucket, [int(row) for row in rows]
+    numbers = range(first, first + batch)
+    return bucket, [int(order(size, bucket, k // size, seed)[k % size]) if shuffle else k % size for k in numbers]
 
 
 @functools.lru_cache(64)

@@ -1,4 +1,5 @@
-"""The adapters: what they feed the transformer is what the family's own pipeline feeds it, and every family trains, resumes, exports, samples."""
+"""The adapters: what they feed the transformer is what the family's own pipeline feeds it, and every family trains, resumes, exports,
+samples."""
 
 import numpy as np
 import pytest
@@ -59,8 +60,8 @@ def test_the_adapter_asks_the_transformer_what_the_pipeline_asks(name, homes):
     more = {} if name == "hunyuan" else {"negative_prompt": None}
     guidance = {"guidance_scale": 1.0}
     length = {"max_sequence_length": family.text_length}
-    latents = pipe(prompt=prompt, num_inference_steps=2, output_type="latent", generator=torch.Generator().manual_seed(0), **guidance, **length,
-                   **size, **more, **tiny_families.CALL[name]).frames
+    latents = pipe(prompt=prompt, num_inference_steps=2, output_type="latent", generator=torch.Generator().manual_seed(0), **guidance,
+                   **length, **size, **more, **tiny_families.CALL[name]).frames
     handle.remove()
     kwargs, theirs = seen["call"]
     time = float(kwargs["timestep"].flatten()[0])
@@ -116,15 +117,16 @@ def test_sizes_that_a_family_cannot_have_are_refused(name):
 def test_every_family_caches_trains_resumes_exports_and_samples(name, homes, clips, tmp_path):
     pipe = tiny_families.load(name, homes[name])
     family = adapter(name, pipe)
-    store = cache.precompute((lambda: pipe, lambda: pipe), ("texts", "videos"), family, clips, tmp_path / "cache", [bucket(name)], say=quiet)
+    openers = (lambda: pipe, lambda: pipe)
+    store = cache.precompute(openers, ("texts", "videos"), family, clips, tmp_path / "cache", [bucket(name)], say=quiet)
     assert len(store.rows) == 5 and not store.index["problems"]
 
     def trained(folder, **more):
         fresh = tiny_families.load(name, homes[name])
         recipe = Recipe(**SMALL)
         model = tune.Tuned(lora.attach(fresh.transformer, family, recipe), family, recipe)
-        figures = loop.fit(model, tune.drawing(store, family, recipe), lambda m, b: tune.losses(m, b, family, recipe), recipe, folder, quiet,
-                           **more)
+        figures = loop.fit(model, tune.drawing(store, family, recipe), lambda m, b: tune.losses(m, b, family, recipe), recipe, folder,
+                           quiet, **more)
         return fresh, model, figures
 
     straight, model, figures = trained(tmp_path / "straight")
@@ -145,7 +147,8 @@ def test_every_family_caches_trains_resumes_exports_and_samples(name, homes, cli
         merged = family.predict(lora.merge(plain).transformer, x, s, text)
     assert torch.allclose(ours, theirs, atol=1e-5) and not torch.allclose(ours, before, atol=1e-4)
     assert torch.allclose(merged, theirs, atol=1e-4)
-    made = plain(prompt="a beating heart", num_inference_steps=2, output_type="np", **tiny_families.SHAPE[name], **tiny_families.CALL[name]).frames[0]
+    made = plain(prompt="a beating heart", num_inference_steps=2, output_type="np", **tiny_families.SHAPE[name],
+                 **tiny_families.CALL[name]).frames[0]
     assert np.isfinite(made).all()
     looks = tune.preview(again, family, store.text(store.rows[0]), store.latent(store.rows[0]).shape, steps=3)
     assert looks.isfinite().all()

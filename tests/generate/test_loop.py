@@ -1,4 +1,5 @@
-"""The loop's promises: chance without a state, exact resume, equal results however a batch is shared out, nothing half-written taken for whole."""
+"""The loop's promises: chance without a state, exact resume, equal results however a batch is shared out, nothing half-written taken for
+whole."""
 
 import csv
 import json
@@ -254,7 +255,8 @@ def test_presets_are_table_5():
         made = Recipe.preset(name)
         said = {"max_train_steps": made.max_steps, "seed": made.seed, "train_batch_size": made.batch, "learning_rate": made.lr,
                 "lora_rank": made.lora_rank, "lora_alpha": made.lora_alpha, "shift": made.sample_shift, "cfg": made.drop,
-                "checkpointing_steps": made.checkpoint_steps, "checkpoints_total_limit": made.keep, "validation_steps": made.validation_steps}
+                "checkpointing_steps": made.checkpoint_steps, "checkpoints_total_limit": made.keep,
+                "validation_steps": made.validation_steps}
         assert all(float(table[key]) == value for key, value in said.items()) and table["mixed_precision"] == made.mixed_precision
     written, run = Recipe.preset("medgen_as_written"), Recipe.preset("medgen_as_run")
     assert (written.train_shift, written.ema) == (float(table["shift"]), float(table["ema_decay"]))
@@ -275,7 +277,8 @@ def test_recipes_refuse_what_they_do_not_know():
 
 
 def test_schedules():
-    rate = {name: [recipes.learning_rate(k, 100, Recipe(lr=1.0, schedule=name, warmup=10)) for k in range(100)] for name in recipes.SCHEDULES}
+    rate = {name: [recipes.learning_rate(k, 100, Recipe(lr=1.0, schedule=name, warmup=10)) for k in range(100)]
+            for name in recipes.SCHEDULES}
     for name, rates in rate.items():
         assert rates[0] == 0.1 and max(rates) <= 1.0 and all(a <= b for a, b in zip(rates[:9], rates[1:10])), name
     assert rate["constant"][99] == 1.0 and rate["linear"][50] == 0.5 and abs(rate["cosine"][50] - 0.5) < 1e-9

@@ -1,6 +1,5 @@
 """The training loop: killed and resumed it ends at the same weights; each switch changes what is learned; the pipeline survives a save."""
 
-import importlib
 import signal
 import subprocess
 import sys

@@ -1,4 +1,5 @@
-"""A fine-tuning of the tiny Wan on made-up cached clips, as tests, killed processes and torchrun start it: python -m tests.generate.tuning."""
+"""A fine-tuning of the tiny Wan on made-up cached clips, as tests, killed processes and torchrun start it: python -m
+tests.generate.tuning."""
 
 import json
 import os
@@ -28,8 +29,8 @@ def make_cache(folder, clips=7, val=2):
         key = mark("clip", k)
         latents.put(key, {"latents": torch.randn(16, (bucket[0] - 1) // 4 + 1, bucket[1] // 8, bucket[2] // 8, generator=generator)})
         texts.put(mark("text", k), {"embeds": torch.randn(3 + k, 32, generator=generator)})
-        rows.append({"file": f"{k}.mp4", "clip_id": str(k), "latents": key, "bucket": list(bucket), "text": mark("text", k), "caption": str(k),
-                     "split": "train" if k < clips else "val"})
+        rows.append({"file": f"{k}.mp4", "clip_id": str(k), "latents": key, "bucket": list(bucket), "text": mark("text", k),
+                     "caption": str(k), "split": "train" if k < clips else "val"})
     texts.put("nothing", {"embeds": torch.zeros(1, 32)})
     texts.flush(), latents.flush()
     write_text(Path(folder) / "index.json", json.dumps({"family": "wan", "fps": 8, "nothing": "nothing", "rows": rows, "problems": []}))

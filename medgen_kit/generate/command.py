@@ -1,0 +1,72 @@
+"""What the commands `train` and `export` do: words of a command line into a recipe, and a trained LoRA into a model of its own."""
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+from ..errors import KitError
+from ..profiles import near
+from . import adapt, lora
+from .families import family_named
+from .material import own_clips
+from .models import MODELS
+from .opening import open_model
+from .recipe import Recipe, precision_for
+from .weights import read_json
+
+
+def train(place, clips, out, preset="medgen_as_run", settings=(), size=None, precision="", caption="brief_caption", count=500,
+          text_memory="", only_cache=False, say=print, **opening):
+    """Fine-tune as `medgen-kit train` does; one sentence that says what was made.
+
+    settings: texts "name=value" for the recipe. size: {"frames", "height", "width"}, 0 for what the model was made for. precision: of the
+    frozen weights, "" by the device. Raises KitError.
+    """
+    recipe = Recipe.preset(preset, **parsed(settings))
+    known = MODELS.get(place)
+    size = {name: value or (getattr(known, name) if known else 0) for name, value in (size or {}).items()}
+    if not all(size.values()):
+        raise KitError("for a model of your own, say for which clips: --frames 17 --height 256 --width 256.")
+    precision = precision or {"no": "float32", "fp16": "float16", "bf16": "bfloat16"}[precision_for("auto")]
+    if precision not in adapt.DTYPES:
+        raise KitError(f"precision is '{precision}'{near(precision, adapt.DTYPES)} It can be: {', '.join(adapt.DTYPES)}.")
+    sizes, out = SimpleNamespace(**size, precision=precision, caption=caption, text_memory=text_memory), Path(out)
+    family = family_named(adapt.family_name(place))
+    family.check(**size)
+    folder = own_clips(clips, out / "clips", count, recipe.seed, say=say)
+    if only_cache:
+        store = adapt.encode(place, family, folder, out / "cache", sizes, say, opening)
+        return f"{len(store.rows)} clips are precomputed in {out / 'cache'}. The same command without --only-cache trains on them."
+    done = adapt.fine_tune(place, folder, out, recipe, sizes, say, **opening)
+    return (f"{done['steps']} steps, {done['parameters']:,} weights trained; loss at nine noise levels {adapt.mean(done['before']):.3f} -> "
+            f"{adapt.mean(done['after']):.3f}. {out} holds " + ("pytorch_lora_weights.safetensors" if recipe.lora_rank else "transformer/"))
+
+
+def parsed(settings):
+    """{name: value} of texts "name=value", each as the kind of value that the recipe has there."""
+    kinds, found = {field.name: field.type for field in dataclasses.fields(Recipe)}, {}
+    for text in settings:
+        name, given, value = text.partition("=")
+        if not given or name not in kinds:
+            raise KitError(f"--set {text}: a setting is given as name=value{near(name, kinds)} Settings: {', '.join(kinds)}.")
+        try:
+            found[name] = {"true": True, "false": False}[value.lower()] if kinds[name] is bool else kinds[name](value)
+        except (ValueError, KeyError):
+            raise KitError(f"--set {text}: {name} takes {'true or false' if kinds[name] is bool else kinds[name].__name__}.") from None
+    return found
+
+
+def export(tuned, out, scale=1.0, **opening):
+    """Fold the LoRA of the folder `tuned` into its base model and save the pipeline in `out`; one sentence. KitError when there is none."""
+    tuned, made = Path(tuned), Path(tuned) / "made.json"
+    if not made.is_file():
+        raise KitError(f"{tuned} holds no made.json, so no training was finished there. Give the folder that `medgen-kit train` filled.")
+    facts = read_json(made)
+    pipe = open_model(facts["place"], **opening)
+    if facts["recipe"]["lora_rank"]:
+        pipe.load_lora_weights(str(tuned))
+        pipe = lora.merge(pipe, scale)
+    else:
+        pipe.transformer = type(pipe.transformer).from_pretrained(tuned / "transformer")
+    pipe.save_pretrained(str(out))
+    return f"{out} holds {facts['model']['model']} with what was trained in {tuned}; it loads as a plain pipeline."
