@@ -6,6 +6,7 @@ few of them are run and the rest is a straight line (tests/generate/test_plan.py
 
 import contextlib
 import functools
+import warnings
 import weakref
 from dataclasses import dataclass
 
@@ -25,7 +26,8 @@ GIB = 2**30
 class Layout:
     """Sizes of a family's inputs. temporal, spatial: how many frames and pixels one latent holds; patch: latents a token side.
 
-    text: prompt tokens; width: their size. layers: the configuration's names for the numbers of repeated blocks, few: how many are run.
+    text: prompt tokens; width: their size. layers: the configuration's names for the numbers of repeated blocks. few: how many are
+    run under LoRA (the first keeps less than the others, Mochi's last is another); fewer: otherwise.
     calls, together: transformer calls a sampling step and clips in each, for guidance. tile, stride: pixels (height, width) of a tile of
     the VAE and from one tile to the next, as its class has them.
     """
@@ -38,6 +40,7 @@ class Layout:
     width: int = 4096
     layers: tuple = ("num_layers",)
     few: tuple = (2,)
+    fewer: tuple = (1,)
     calls: int = 1
     together: int = 2
     tile: tuple = (256, 256)
@@ -55,8 +58,8 @@ class Layout:
 
 LAYOUTS = {
     "wan": Layout(16, 4, 8, 2, 512, calls=2, together=1),
-    "hunyuan": Layout(16, 4, 8, 2, 256, layers=("num_layers", "num_single_layers"), few=(1, 2), together=1),
-    "mochi": Layout(12, 6, 8, 2, 256),
+    "hunyuan": Layout(16, 4, 8, 2, 256, layers=("num_layers", "num_single_layers"), few=(1, 2), fewer=(1, 2), together=1),
+    "mochi": Layout(12, 6, 8, 2, 256, few=(3,), fewer=(2,)),
     "ltx": Layout(128, 8, 32, 1, 128, tile=(512, 512), stride=(448, 448)),
     "cogvideox": Layout(16, 4, 8, 2, 226, tile=(240, 360), stride=(200, 288)),
     "tiny": Layout(128, 1, 32, 1, 33, 96, layers=("layers",))}
@@ -199,7 +202,8 @@ def trace(name, task, frames, height, width, batch=1, rank=32, checkpointing=Tru
     given, target = inputs(models.model(name).family, frames, height, width, batch, kind, device)
     tracker = Tracker()
     stand = Stand(tracker, dtype if task == "train-full" else None) if device == "meta" else contextlib.nullcontext()
-    with torch.device(device), stand, tracker, torch.set_grad_enabled(task != "sample"):
+    with warnings.catch_warnings(), torch.device(device), stand, tracker, torch.set_grad_enabled(task != "sample"):
+        warnings.simplefilter("ignore")                                # of kernels that the meta device has not
         with keeping(stand):
             out = model(**given, return_dict=False)[0]
         forward, tracker.peak = tracker.peak, tracker.live
@@ -227,7 +231,7 @@ def footprint(name, task, frames, height, width, batch=1, rank=32, checkpointing
     """
     name = models.model(name).base or name                             # a fine-tuned model has the shape of its base
     layout, settings = LAYOUTS[models.model(name).family], (name, task, frames, height, width, batch, rank, checkpointing)
-    few = dict(zip(layout.layers, layout.few if task == "train-lora" else (1, 2)))     # under LoRA the first block keeps less than others
+    few = dict(zip(layout.layers, layout.few if task == "train-lora" else layout.fewer))
     base = trace(*settings, **few)
     total = dict(base)
     for kind, count in few.items():
@@ -289,7 +293,9 @@ def vae(name, what, frames, height, width, tiled=False):
         near, far = vae(name, what, 13, height, width), vae(name, what, 17, height, width)
         return {key: far[key] + (far[key] - near[key]) * (frames - 17) / 4 for key in far}
     dtype = torch.float32 if is_float32(name) else torch.bfloat16
-    model = models.build(name, "vae").to(dtype).eval().requires_grad_(False)
+    model = models.build(name, "vae").eval().requires_grad_(False)
+    for p in model.parameters():
+        p.data = p.data.to(dtype)
     shape = (1, layout.channels, *layout.latent(frames, height, width)) if what == "decode" else (1, 3, frames, height, width)
     more = (torch.zeros(1, dtype=dtype, device="meta"),) if family == "ltx" and what == "decode" else ()
     tracker = Tracker()

@@ -1,6 +1,6 @@
 """Does it fit? GPU memory, host memory, time and cost of training or sampling a model, before anything is downloaded or rented.
 
-    GPU memory = weights + LoRA and optimizer state + 1.05 x activations + 0.8 GiB
+    GPU memory = weights + training state + 1.05 x activations + 0.8 GiB
 
 Weights and activations are counted over the real classes (footprint.py). What is assumed stands in the capitals below; a setting that
 tests/bench/gpu.py has measured on the same GPU is told as measured.
@@ -74,12 +74,13 @@ def plan(model, task="train-lora", frames=None, height=None, width=None, precisi
 
     frames, height, width: default 49 x 480 x 832 (medgen-tiny: its own). precision: of the transformer; int8 and nf4 freeze it. batch:
     clips at a time. steps: training steps, for the whole cost. offload: "none": prompts, transformer and VAE are on the GPU together;
-    "model": one after the other (in training: prompts and latents are cached first); "group": as model, and blocks come from host memory
-    as they are needed (sampling in 16 bits). text: prompts are encoded "layerwise" from disk or "whole". price_per_hour: of the GPU, in
-    any currency.
+    "model": one after the other (in training: prompts and latents are cached first); "group": blocks of the transformer come from host
+    memory as they are needed (sampling in 16 bits). text: prompts are encoded first, "layerwise" from disk, or by the "whole" encoder.
+    price_per_hour: of the GPU, in any currency.
 
     Returns a dict: parameters; peak_gpu_gib, peak_host_gib, seconds_per_step (one pass over a batch, or one denoising step),
-    seconds_per_clip, cost (None without a price); fits; basis ("measured" or "predicted"); terms (GiB by use, at the peak) and phases;
+    seconds_per_clip; hours (of all steps, or of one clip) and cost (None without a price); fits; basis ("measured" or "predicted");
+    terms (GiB by use, at the peak) and phases;
     first_fit: the first that fits, as a dict, when precision is lowered first, then more is offloaded, then frames, then pixels are
     fewer; None when nothing does. Raises KitError for names, sizes and precisions that cannot be.
     """
@@ -88,12 +89,12 @@ def plan(model, task="train-lora", frames=None, height=None, width=None, precisi
     row = measured(setting, gpu)
     if row:
         found |= {"peak_gpu_gib": row["peak_gpu_gib"], "seconds_per_step": row["seconds_per_step"]}
+    found["fits"] = fits(found, card)
     found["seconds_per_clip"] = seconds_per_clip(setting, found, num_inference_steps, card)
-    hours = {"sample": found["seconds_per_clip"]}.get(task, (steps or 0) * found["seconds_per_step"]) / 3600
-    known = price_per_hour is not None and (task == "sample" or steps)
-    return {**asdict(setting), "gpu": gpu, "parameters": weights(model)["parameters"], **found, "usable_gpu_gib": card.usable,
-            "fits": fits(found, card), "basis": "measured" if row else "predicted", "hours": hours if task == "sample" or steps else None,
-            "price_per_hour": price_per_hour, "cost": hours * price_per_hour if known else None, "first_fit": first_fit(setting, gpu),
+    found["hours"] = found["seconds_per_clip"] / 3600 if task == "sample" else steps and steps * found["seconds_per_step"] / 3600
+    found["cost"] = found["hours"] * price_per_hour if price_per_hour is not None and found["hours"] else None
+    return {**asdict(setting), "gpu": gpu, "usable_gpu_gib": card.usable, "parameters": weights(model)["parameters"], **found,
+            "basis": "measured" if row else "predicted", "price_per_hour": price_per_hour, "first_fit": first_fit(setting, gpu),
             "notes": notes + remarks(setting, found, gpu, row)}
 
 
@@ -109,9 +110,9 @@ def settle(model, task, frames, height, width, precision, gpu, lora_rank, batch,
             raise KitError(f"{what} is {value!r}, but it must be a whole number of at least 1.")
     own = (made.frames, made.height, made.width) if made.family == "tiny" else (49, 480, 832)
     size = tuple(given or usual for given, usual in zip((frames, height, width), own))
-    FAMILIES[made.family]().check(*size)
-    if made.family == "tiny" and (size[0] > 32 or size[1:] != own[1:]):
+    if made.family == "tiny" and (size[0] not in (9, 17, 25) or size[1:] != own[1:]):
         raise KitError(f"{model} makes clips of 9, 17 or 25 frames of 32x32 pixels, not {size[0]} of {size[1]}x{size[2]}.")
+    FAMILIES[made.family]().check(*size)
     if precision in ("int8", "nf4") and task == "train-full":
         raise KitError(f"precision {precision} freezes the weights, so nothing can be trained fully in it. Choose bf16 or fp16, or task "
                        "train-lora.")
@@ -120,8 +121,8 @@ def settle(model, task, frames, height, width, precision, gpu, lora_rank, batch,
     notes = []
     if precision == "bf16" and not GPUS[gpu].bf16:
         precision = "fp16"
-        notes.append(f"A {gpu} cannot compute in bf16, so this is planned in fp16 with a scaled loss; whether training stays stable "
-                     "in fp16 has not been tested.")
+        notes.append(f"{gpu} cannot compute in bf16, so this is planned in fp16." + (
+            " The loss is scaled; whether training stays stable has not been tested." if task != "sample" else ""))
     return Setting(model, task, *size, precision, offload, batch, lora_rank, text), notes
 
 
@@ -132,15 +133,15 @@ def memory(setting, encode_tiled=False, decode_tiled=False):
     base, size = weights(name, "transformer", setting.precision), (setting.frames, setting.height, setting.width)
     together = LAYOUTS[models.model(name).family].together if sampling else 1
     step = footprint(name, setting.task, *size, setting.batch * together, setting.lora_rank)
-    heavy = {"weights": base["gib"], "LoRA and optimizer": 0.0, "activations": MORE * step["activations"]}
+    heavy = {"weights": base["gib"], "training state": 0.0, "activations": MORE * step["activations"]}
     if setting.precision in ("int8", "nf4"):
         heavy["activations"] += base["largest"]                       # one weight at a time goes back to 16 bits
     if not sampling:
-        heavy["LoRA and optimizer"] = COPIES * 4 * step["trainable"] / GIB
+        heavy["training state"] = COPIES * 4 * step["trainable"] / GIB
     if setting.task == "train-full":
-        heavy |= {"weights": 0.0, "LoRA and optimizer": COPIES * 4 * base["parameters"] / GIB}
+        heavy |= {"weights": 0.0, "training state": COPIES * 4 * base["parameters"] / GIB}
     if setting.offload == "group":
-        heavy["weights"] = base["gib"] - base["blocks"] + 2 * base["block"]          # one block works, the next is on its way
+        heavy["weights"] = base["gib"] - base["blocks"] + base["block"]
     encoder = text_weights(name, half)
     text = {"text encoder": encoder["gib"] if setting.text == "whole" else encoder["block"]}
     picture = weights(name, "vae", half)["gib"]
@@ -148,10 +149,12 @@ def memory(setting, encode_tiled=False, decode_tiled=False):
              for way, tiled in (("encode", encode_tiled), ("decode", decode_tiled)) if sampling == (way == "decode")}
     main = "denoise" if sampling else "train"
     phases = {"text": text, **({} if sampling else clips), main: heavy, **(clips if sampling else {})}
-    if setting.offload == "none":
-        stay = {"weights": heavy["weights"], "LoRA and optimizer": heavy["LoRA and optimizer"], "text encoder": encoder["gib"],
-                "VAE": picture}
-        phases = {phase: {**stay, **used, "text encoder": encoder["gib"]} for phase, used in phases.items()}
+    stay = {use: heavy[use] for use in ("weights", "training state")} | {"VAE": picture} if setting.offload != "model" else {}
+    if setting.offload == "none" or setting.offload == "group" and setting.text == "whole":
+        stay["text encoder"] = encoder["gib"]
+    phases = {phase: {**({} if phase == "text" and "text encoder" not in stay else stay), **used} for phase, used in phases.items()}
+    if "text encoder" in stay:
+        phases["text"]["text encoder"] = encoder["gib"]
     return {phase: {use: gib for use, gib in ({**used, "workspace": WORKSPACE}).items() if gib} for phase, used in phases.items()}
 
 
@@ -190,11 +193,11 @@ def flops_per_step(setting):
 
 
 def seconds_per_step(setting, flops, gpu):
-    """At the assumed rate of the GPU; with group offload at least the time that the weights take to come in."""
+    """At the assumed rate of the GPU; with group offload also the time that the weights take to come in."""
     seconds = flops / GPUS[gpu].tflops / 1e12
     if setting.offload == "group":
         calls = LAYOUTS[models.model(setting.model).family].calls
-        seconds = max(seconds, calls * weights(setting.model, "transformer", setting.precision)["blocks"] / BUS)
+        seconds += calls * weights(setting.model, "transformer", setting.precision)["blocks"] / BUS
     return seconds
 
 
@@ -263,7 +266,7 @@ def least(setting):
     base = weights(setting.model, "transformer", setting.precision)
     if setting.task == "train-full":
         return COPIES * 4 * base["parameters"] / GIB + WORKSPACE
-    return (base["gib"] if setting.offload != "group" else 2 * base["block"]) + WORKSPACE
+    return (base["gib"] if setting.offload != "group" else base["gib"] - base["blocks"] + base["block"]) + WORKSPACE
 
 
 def measured(setting, gpu, folder=None):
@@ -288,8 +291,8 @@ def gpu_of(name, gib):
 
 def remarks(setting, found, gpu, row):
     """Plain sentences about what the numbers leave out."""
-    notes = [f"Time at an assumed {GPUS[gpu].tflops} TFLOP/s; nobody has measured this setting on a {gpu}."] if not row else [
-        f"Peak memory and time of a step were measured on a {row.get('device', gpu)}; the rest is predicted."]
+    notes = [f"Time at an assumed {GPUS[gpu].tflops} TFLOP/s; this setting has not been measured on {gpu}."] if not row else [
+        f"Peak memory and time of a step were measured on {row.get('device', gpu)}; the rest is predicted."]
     if setting.precision in ("int8", "nf4"):
         notes.append(f"{setting.precision} takes longer a step than 16 bits, because weights are converted back; that is not in the time.")
     if found["vae_tiling"]:
@@ -298,6 +301,12 @@ def remarks(setting, found, gpu, row):
         notes.append("Prompts and latents are cached before training; the phases text and encode run on their own, before it.")
     if found["peak_host_gib"] > 12.7 and gpu in ("T4", "L4"):
         notes.append(f"A free Colab machine has 12.7 GiB of host memory; this needs {found['peak_host_gib']:.1f}.")
+    if setting.task == "train-full" and not found["fits"]:
+        notes.append(f"Weights, gradients and optimizer of full training take {found['terms']['training state']:.0f} GiB: share them "
+                     "between GPUs (FSDP or ZeRO-3, by accelerate launch), or train a LoRA.")
+    if setting.text == "layerwise" and setting.offload != "none" and text_weights(setting.model, setting.half)["gib"]:
+        notes.append("Prompts are encoded first, layer by layer from disk; the whole encoder takes "
+                     f"{text_weights(setting.model, setting.half)['gib']:.1f} GiB.")
     if setting.model == "medgen-tiny":
         notes.append("Its text encoder (a tenth of a million weights) is not counted.")
     return notes
@@ -328,3 +337,24 @@ def cell(found):
     words = [new["precision"]] * (new["precision"] != found["precision"]) + [f"offload {new['offload']}"] * (
         new["offload"] != found["offload"]) + [size] * (size != f"{found['frames']}x{found['height']}x{found['width']}")
     return f"with {', '.join(words)}: {new['peak_gpu_gib']:.1f} GiB (predicted)"
+
+
+def told(found):
+    """A plan as lines of text: what was asked, the terms of the peak, the verdict and what fits instead."""
+    count = found["parameters"]
+    many = f"{count / 1e9:.2f} billion" if count > 1e8 else f"{count / 1e6:.1f} million"
+    lines = [f"{found['model']} ({many} parameters), {found['task']}, {found['frames']}x{found['height']}x{found['width']}, "
+             f"{found['precision']}, offload {found['offload']}, on {found['gpu']}: {found['basis']}", ""]
+    lines += [f"  {use:20s}{gib:7.1f} GiB" for use, gib in found["terms"].items()]
+    lines += [f"  {'peak of ' + found['peak_phase']:20s}{found['peak_gpu_gib']:7.1f} GiB of {found['usable_gpu_gib']:.1f} usable",
+              f"  {'host memory':20s}{found['peak_host_gib']:7.1f} GiB", f"  {'a step':20s}{found['seconds_per_step']:7.3g} s",
+              f"  {'a clip':20s}{found['seconds_per_clip']:7.3g} s"]
+    if found["hours"] is not None and found["task"] != "sample":
+        lines.append(f"  {'all steps':20s}{found['hours']:7.1f} h")
+    if found["cost"] is not None:
+        lines.append(f"  {'cost':20s}{found['cost']:7.2f} at {found['price_per_hour']:g} an hour")
+    new = found["first_fit"]
+    verdict = "It fits." if found["fits"] else "It does not fit." if not new else (
+        f"It does not fit. What does: {new['frames']}x{new['height']}x{new['width']}, {new['precision']}, offload {new['offload']} "
+        f"({new['peak_gpu_gib']:.1f} GiB, {new['seconds_per_step']:.3g} s a step).")
+    return "\n".join([*lines, "", verdict if found["fits"] or new else f"{verdict} Nor does any smaller clip.", *found["notes"]])
