@@ -18,7 +18,7 @@ MIDDLE = {"wan2.1-1.3b": dict(num_attention_heads=4, ffn_dim=1024), "cogvideox-2
           "ltx-video": dict(num_attention_heads=8, cross_attention_dim=512), "mochi-1": dict(num_attention_heads=4),
           "hunyuanvideo": dict(num_attention_heads=4)}
 RSS = """
-import resource, sys, torch
+import torch
 from medgen_kit.generate.footprint import inputs, prepare
 from medgen_kit.generate import models
 torch.set_num_threads(1)
@@ -29,9 +29,11 @@ def step(frames, size):
 built = models.build("wan2.1-1.3b", device="cpu", num_attention_heads=4, ffn_dim=1024, num_layers=4)
 model = prepare(built, "train-lora", 8, torch.float32)
 step(5, 32)
-before = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS"))
+def memory(which):
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(which))
+before = memory("VmRSS")
 step(9, 480)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(memory("VmHWM") - before)
 """
 
 
