@@ -13,8 +13,9 @@ import torch
 from ..errors import KitError
 
 ACCELS = ("off", "safe", "fast")
-THRESHOLD = {"safe": 0.05, "fast": 0.1}       # relative change of the first block's residual below which the other blocks are skipped
+THRESHOLD = {"safe": 0.06, "fast": 0.1}       # relative change of the first block's residual below which the other blocks are skipped
 FEWER = 0.6                                   # UniPC (Zhao et al. 2023) is about as exact in 12 steps as Euler's method in 20
+LAST = 0.1                                    # noise level of the last step (LTX-Video's own); a large shift would end at a far higher one
 CACHED = ("blocks", "transformer_blocks", "single_transformer_blocks")
 OFFLOADS = ("none", "model", "group")
 
@@ -50,7 +51,7 @@ class Boost:
 def accelerate_sampling(pipe, accel="off"):
     """Sample with `pipe` faster inside the block; yields a Boost. Afterwards the pipeline gives its old output, bit for bit.
 
-    off: nothing. safe: the first-block cache at 0.05. fast: UniPC in 0.6 of the steps and the cache at 0.1. The cache's decision is one
+    off: nothing. safe: the first-block cache at 0.06. fast: UniPC in 0.6 of the steps and the cache at 0.1. The cache's decision is one
     for the whole batch, so with it a clip depends on its batch: sample one at a time. Raises KitError for another name, or when a cache is
     on already.
     """
@@ -76,23 +77,30 @@ def use_unipc(pipe, boost):
 
 
 def unipc(scheduler):
-    """(UniPC with the same noise levels as `scheduler`, "") or (None, why not).
+    """(UniPC for the model that `scheduler` is for, "") or (None, why not).
 
     `UniPCMultistepScheduler.from_config` of an Euler configuration would take the network's velocity for noise, without an error; so the
-    three settings that say otherwise are set here.
+    settings that say otherwise are set here. With a shift, few steps would end with one leap from a high noise level (0.39 in 12 steps of
+    shift 7); the levels are stretched to end at LAST instead. tests/bench/sample.py prints the error with and without.
     """
     from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
 
     config = scheduler.config
     if isinstance(scheduler, UniPCMultistepScheduler) and config.use_flow_sigmas:
-        return scheduler, ""
+        return UniPCMultistepScheduler.from_config(config, shift_terminal=config.shift_terminal or last_level(config.flow_shift)), ""
     if not isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
         return None, f"{type(scheduler).__name__} is not for flow matching, so its solver and number of steps are kept."
     if config.invert_sigmas:
         return None, "this model's time runs from noise 0 to data 1, which UniPC does not know; Euler's method and the steps are kept."
     return UniPCMultistepScheduler(num_train_timesteps=config.num_train_timesteps, prediction_type="flow_prediction", use_flow_sigmas=True,
                                    flow_shift=scheduler.shift, use_dynamic_shifting=config.use_dynamic_shifting,
-                                   time_shift_type=config.time_shift_type, shift_terminal=config.shift_terminal), ""
+                                   time_shift_type=config.time_shift_type,
+                                   shift_terminal=config.shift_terminal or last_level(scheduler.shift)), ""
+
+
+def last_level(shift):
+    """Where UniPC's noise levels are to end; None leaves them."""
+    return LAST if shift > 1 else None
 
 
 def use_cache(pipe, boost, stack):
