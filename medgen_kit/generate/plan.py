@@ -88,7 +88,8 @@ def plan(model, task="train-lora", frames=None, height=None, width=None, precisi
     found, card = predict(setting, gpu), GPUS[gpu]
     row = measured(setting, gpu)
     if row:
-        found |= {"peak_gpu_gib": row["peak_gpu_gib"], "seconds_per_step": row["seconds_per_step"]}
+        rest = [sum(used.values()) for phase, used in found["phases"].items() if phase != "denoise"] if task == "sample" else []
+        found |= {"peak_gpu_gib": max(row["peak_gpu_gib"], *rest, 0.0), "seconds_per_step": row["seconds_per_step"]}
     found["fits"] = fits(found, card)
     found["seconds_per_clip"] = seconds_per_clip(setting, found, num_inference_steps, card)
     found["hours"] = found["seconds_per_clip"] / 3600 if task == "sample" else steps and steps * found["seconds_per_step"] / 3600

@@ -1,5 +1,6 @@
 """Does it fit? Counted memory agrees with whole runs and with a real run on the CPU; the plan's numbers with the published ones."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -10,10 +11,10 @@ import torch
 
 from medgen_kit import KitError
 from medgen_kit.generate import models
-from medgen_kit.generate import plan as planning
 from medgen_kit.generate.footprint import blocks, footprint, trace, vae, weights
 from medgen_kit.generate.plan import GPUS, WORKSPACE, choices, first_fit, gpu_of, measured, memory, plan, settle, table, told
 
+planning = importlib.import_module("medgen_kit.generate.plan")
 MIDDLE = {"wan2.1-1.3b": dict(num_attention_heads=4, ffn_dim=1024), "cogvideox-2b": dict(num_attention_heads=8),
           "ltx-video": dict(num_attention_heads=8, cross_attention_dim=512), "mochi-1": dict(num_attention_heads=4),
           "hunyuanvideo": dict(num_attention_heads=4)}

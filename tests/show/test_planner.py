@@ -1,11 +1,14 @@
 """The planner draws plans: bars as long as the figures, a line at the GPU's memory, and sentences where there is no plan."""
 
+import importlib
+
 import matplotlib.pyplot as plt
 import pytest
 
 from medgen_kit import KitError
 from medgen_kit.generate.plan import plan
-from medgen_kit.show import planner
+
+planner = importlib.import_module("medgen_kit.show.planner")
 
 
 @pytest.fixture(scope="module")
