@@ -113,11 +113,11 @@ def plan(model: str = typer.Argument(help="wan2.1-1.3b, wan2.1-14b, hunyuanvideo
 
     Example: medgen-kit plan hunyuanvideo --task train-lora --frames 49 --gpu L4
     """
-    from .generate import plan as planning
+    from .generate.plan import plan as planned, told
 
-    found = planning.plan(model, task, frames or None, height or None, width or None, precision, gpu, lora_rank, batch, steps or None,
-                          offload=offload, price_per_hour=price_per_hour)
-    typer.echo(json.dumps(found, indent=1) if as_json else planning.told(found))
+    found = planned(model, task, frames or None, height or None, width or None, precision, gpu, lora_rank, batch, steps or None,
+                    offload=offload, price_per_hour=price_per_hour)
+    typer.echo(json.dumps(found, indent=1) if as_json else told(found))
 
 
 @typed.command()
