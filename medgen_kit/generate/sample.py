@@ -1,5 +1,10 @@
 """Sampling: prompts in, clips out. The same call serves MedGen-tiny here and Wan2.1 / MedGen checkpoints on a GPU."""
 
+import contextlib
+import itertools
+import time
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 
@@ -7,8 +12,63 @@ from .. import sources, video
 from ..clip import Clip, write_folder, write_text
 from ..errors import KitError
 from ..machine import device
+from .label import mark
 from .pipeline import load_pipeline
 from .prompts import make_prompts
+from .speed import accelerate_sampling
+from .text import SHORT
+
+NO_FIRST_FRAME = {"WanPipeline": "Wan2.1 text-to-video has no input for one; Wan2.1 image-to-video is another model with other weights",
+                  "HunyuanVideoPipeline": "HunyuanVideo's image-to-video is another model with other weights",
+                  "MochiPipeline": "Mochi 1 has no image-to-video model",
+                  "CogVideoXPipeline": "CogVideoX image-to-video is another model (5B) with other weights"}
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """What shapes a clip besides its prompt and noise.
+
+    sample_shift: timestep shift, None keeps the model's own. fps: of the file (LTX-Video is told it too). accel: off, safe or fast
+    (`speed.accelerate_sampling`).
+    """
+
+    num_inference_steps: int = 20
+    guidance_scale: float = 2.0
+    sample_shift: float | None = None
+    num_frames: int = 9
+    height: int = 32
+    width: int = 32
+    fps: float = 8
+    accel: str = "off"
+
+    @classmethod
+    def of(cls, pipe, **changes):
+        """The settings that the model of `pipe` was made for (paper: "default settings"); changes that are None are left out. KitError for
+        a size that its family cannot have."""
+        from .families import family_of
+        from .models import MODELS
+
+        family = family_of(pipe)
+        named = getattr(pipe, "kit", {}).get("model")
+        known = MODELS.get(named) or next(model for model in MODELS.values() if model.family == family.name)
+        own = {name: getattr(known, name) for name in cls.__dataclass_fields__ if name not in ("sample_shift", "accel")}
+        if is_tiny(pipe):
+            own |= {"num_frames": pipe.config.num_frames, "height": pipe.vae.config.size, "width": pipe.vae.config.size}
+        made = cls(**own | {name: value for name, value in changes.items() if value is not None})
+        if is_tiny(pipe):
+            wrong = [name for name in ("num_frames", "height", "width") if getattr(made, name) != own[name]]
+            if wrong:
+                raise KitError(f"MedGen-tiny makes clips of {own['num_frames']} frames, {own['height']}x{own['width']}; "
+                               f"{wrong[0]}={getattr(made, wrong[0])} is not possible.")
+        else:
+            family.check(made.num_frames, made.height, made.width)
+        if made.num_inference_steps < 1 or not made.fps > 0:
+            raise KitError("num_inference_steps must be at least 1, and fps above 0.")
+        return made
+
+
+def is_tiny(pipe):
+    return type(pipe).__name__ == "MedGenTinyPipeline"
 
 
 def open_generator(profile, folder):
@@ -24,26 +84,147 @@ def open_generator(profile, folder):
     return pipe
 
 
+def sample_batch(pipe, prompts, noise_seeds, settings, negative_prompt="", image=None, **call):
+    """Clips uint8 [N, T, H, W, 3] of N prompts, one noise seed each: clip i depends on its prompt and seed alone, up to the order of float
+    sums (an occasional grey level of 1) in a batch of another size.
+
+    settings: SampleSettings, or any object with its first fields. image: one first frame uint8 [H, W, 3] for all. call: more arguments for
+    the pipeline's call (HunyuanVideo's prompt_template). Raises KitError for what the family cannot do.
+    """
+    pipe = with_first_frame(pipe, image)
+    noise = [torch.Generator().manual_seed(seed) for seed in noise_seeds]
+    call |= {"prompt": list(prompts), "num_inference_steps": settings.num_inference_steps, "guidance_scale": settings.guidance_scale,
+             "generator": noise if len(noise) > 1 else noise[0], "output_type": "np"}
+    if not is_tiny(pipe):
+        call |= {"num_frames": settings.num_frames, "height": settings.height, "width": settings.width}
+    if type(pipe).__name__.startswith("LTX"):
+        call["frame_rate"] = getattr(settings, "fps", 25)
+    if negative_prompt:
+        refuse_without_effect(pipe, settings)
+        call["negative_prompt"] = negative_prompt if is_tiny(pipe) else [negative_prompt] * len(noise)
+    if image is not None:
+        call["image"] = first_frame(pipe, image, settings, len(noise))
+    frames = pipe(**call).frames
+    return (np.asarray(frames) * 255).round().clip(0, 255).astype(np.uint8)
+
+
+def refuse_without_effect(pipe, settings):
+    """KitError where a negative prompt would be read and ignored."""
+    if type(pipe).__name__ == "HunyuanVideoPipeline":
+        raise KitError("HunyuanVideo is told its guidance as a number and never sees a second prompt. Leave the negative prompt out.")
+    if settings.guidance_scale <= 1 and not (is_tiny(pipe) and settings.guidance_scale != 1):
+        raise KitError(f"with guidance_scale={settings.guidance_scale:g} the negative prompt has no effect. Raise it above 1, or leave the "
+                       "negative prompt out.")
+
+
+def with_first_frame(pipe, image):
+    """The pipeline, or for a first frame the one of its family that takes it, with the same weights. KitError where there is none."""
+    if image is None or is_tiny(pipe) or type(pipe).__name__ == "LTXImageToVideoPipeline":
+        return pipe
+    if type(pipe).__name__ != "LTXPipeline":
+        why = NO_FIRST_FRAME.get(type(pipe).__name__, f"{type(pipe).__name__} has no input for one")
+        raise KitError(f"a first frame was given, but {why}. Leave the image out, or choose ltx-video or medgen-tiny.")
+    from diffusers import LTXImageToVideoPipeline
+
+    other = LTXImageToVideoPipeline(**pipe.components)         # not from_pipe, which would cast the weights
+    other.set_progress_bar_config(disable=True)
+    return other
+
+
+def first_frame(pipe, image, settings, count):
+    """The first frame as the pipeline takes it, at the clip's size."""
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
+        raise KitError(f"the first frame must be uint8 [H, W, 3], RGB, not {image.dtype} {list(image.shape)}.")
+    if is_tiny(pipe):
+        return video.resize(image[None], pipe.vae.config.size)[0]
+    from PIL import Image
+
+    return [Image.fromarray(video.resize(image[None], (settings.height, settings.width))[0])] * count
+
+
+@contextlib.contextmanager
+def shifted(pipe, shift):
+    """Sample with another timestep shift inside the block: s' = shift s / (1 + (shift - 1) s). None keeps the model's own. KitError for a
+    model without a fixed shift."""
+    kept = pipe.scheduler
+    try:
+        if shift is not None:
+            pipe.scheduler = with_shift(kept, shift)
+        yield pipe
+    finally:
+        pipe.scheduler = kept
+
+
+def with_shift(scheduler, shift):
+    """A scheduler like this one with another shift."""
+    from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
+
+    if not shift > 0:
+        raise KitError(f"shift={shift} is not possible; 1 is no shift, larger values spend more steps at high noise.")
+    if scheduler.config.get("use_dynamic_shifting"):
+        raise KitError("this model computes its shift from the clip's size (LTX-Video does), so no fixed shift can be set. Leave it out.")
+    if isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
+        return FlowMatchEulerDiscreteScheduler.from_config(scheduler.config, shift=float(shift))
+    if isinstance(scheduler, UniPCMultistepScheduler) and scheduler.config.use_flow_sigmas:
+        return UniPCMultistepScheduler.from_config(scheduler.config, flow_shift=float(shift))
+    raise KitError(f"{type(scheduler).__name__} has no timestep shift: it is not for flow matching (CogVideoX is a diffusion model).")
+
+
+def alike(pipe, prompts):
+    """Lists of numbers of prompts that may share a batch: MedGen-tiny reads all prompts of a batch at one length, so long ones go apart."""
+    if not is_tiny(pipe) or not prompts:
+        return [list(range(len(prompts)))]
+    long = [len(ids) > SHORT for ids in pipe.tokenizer(list(prompts))["input_ids"]]
+    return [group for kind in (False, True) if (group := [i for i, one in enumerate(long) if one == kind])]
+
+
 def generate_clips(pipe, prompts, settings, seed=0, batch=33, say=None):
     """Clips uint8 [N, T, H, W, 3] of N prompts. Clip i depends on (seed, i) alone.
 
-    settings: section `sample` of a profile, or `generate` for MedGen-tiny.
+    settings: section `sample` of a profile, `generate` for MedGen-tiny, or SampleSettings (its shift and accel are used too).
 
     With the same seed another prompt starts from the same noise, so two pictures differ by the words only.
     """
-    clips = []
-    sizes = {} if pipe.__class__.__name__ == "MedGenTinyPipeline" else {
-        "num_frames": settings.num_frames, "height": settings.height, "width": settings.width}
-    batch = batch if not sizes else 1
-    for start in range(0, len(prompts), batch):
-        some = list(prompts[start:start + batch])
-        noise = [torch.Generator().manual_seed(seed * 100_003 + start + k) for k in range(len(some))]
-        out = pipe(prompt=some, num_inference_steps=settings.num_inference_steps, guidance_scale=settings.guidance_scale,
-                   generator=noise if len(noise) > 1 else noise[0], **sizes).frames
-        clips.append((np.asarray(out) * 255).round().clip(0, 255).astype(np.uint8))
-        if say:
-            say(f"{start + len(some)} of {len(prompts)} clips")
-    return np.concatenate(clips)
+    prompts, clips, accel = list(prompts), {}, getattr(settings, "accel", "off")
+    batch = batch if is_tiny(pipe) else 1
+    with shifted(pipe, getattr(settings, "sample_shift", None)):
+        for group in alike(pipe, prompts):
+            for start in range(0, len(group), batch):
+                some = group[start:start + batch]
+                with accelerate_sampling(pipe, accel) as boost:
+                    made = sample_batch(pipe, [prompts[i] for i in some], [noise_seed(seed, i) for i in some], faster(settings, boost))
+                clips.update(zip(some, made))
+                if say:
+                    say(f"{len(clips)} of {len(prompts)} clips")
+    return np.stack([clips[i] for i in range(len(prompts))])
+
+
+def noise_seed(seed, number):
+    """Seed of the noise of clip `number`."""
+    return seed * 100_003 + number
+
+
+def faster(settings, boost):
+    """The settings with the steps that an acceleration takes."""
+    steps = boost.steps(settings.num_inference_steps)
+    return settings if steps == settings.num_inference_steps else replace(settings, num_inference_steps=steps)
+
+
+def sweep(pipe, prompt, settings, guidance_scale=(), shift=(), steps=(), seed=0):
+    """One prompt and one noise at every combination of the given values: (clips uint8 [N, T, H, W, 3], rows).
+
+    settings: SampleSettings for what is not swept. rows: {"guidance_scale", "sample_shift", "num_inference_steps", "seconds"}, in the
+    order of the clips. Raises KitError for a shift that the model has not.
+    """
+    axes = {"guidance_scale": guidance_scale, "sample_shift": shift, "num_inference_steps": steps}
+    values = [tuple(given) or (getattr(settings, name, None),) for name, given in axes.items()]
+    clips, rows = [], []
+    for combination in itertools.product(*values):
+        row, begun = dict(zip(axes, combination)), time.perf_counter()
+        clips.append(generate_clips(pipe, [prompt], replace(settings, **row), seed)[0])
+        rows.append(row | {"seconds": round(time.perf_counter() - begun, 3)})
+    return np.stack(clips), rows
 
 
 def key_frames(clips, count=9, size=32):
@@ -56,7 +237,7 @@ def write_clips(folder, clips, rows, fps=8, source="MedGen-tiny"):
     """Write generated clips as a VideoFolder: marked SYNTHETIC in the picture and in the file; factors are what the prompt asked."""
     made = []
     for number, (frames, row) in enumerate(zip(clips, rows)):
-        path = video.write(folder / "videos" / f"{number:04d}.mp4", video.mark_synthetic(frames), fps, synthetic=True, title=row["prompt"])
+        path = video.write(folder / "videos" / f"{number:04d}.mp4", mark(frames), fps, synthetic=True, title=row["prompt"])
         made.append(Clip.of(path, video_category=sources.category(row["factors"]["modality"]), brief_caption=row["prompt"], source=source,
                             source_id=f"generated/{number}", licence="CC BY 4.0 (synthetic, never for clinical use)", split="test",
                             factors=row["factors"], extra={"unseen": row["unseen"], "prompt": row["prompt"], "synthetic": True}))

@@ -42,8 +42,8 @@ class Boost:
         skipped = 1 - self.full / self.forwards if self.threshold and self.forwards else 0.0
         notes = list(self.notes)
         if self.threshold and self.forwards and not skipped:
-            notes.append(f"the cache changed nothing: between steps the first block's output never differed by less than {self.threshold:g}, "
-                         f"so all blocks ran in each of {self.forwards} calls. Take more steps, or accel='off'.")
+            notes.append(f"the cache changed nothing: from step to step the first block's output always changed by more than "
+                         f"{self.threshold:g}, so all blocks ran in each of {self.forwards} calls. Take more steps, or accel='off'.")
         return {name: value for name, value in vars(self).items() if name != "notes"} | {"skipped": round(skipped, 4), "notes": notes}
 
 
@@ -155,7 +155,7 @@ def prepare(pipe, offload="none", layerwise=False, vae_tiling=False, compile=Fal
     if layerwise:
         computed = pipe.transformer.dtype
         pipe.transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=computed)
-        said.append(f"weights are stored in 8 bits and computed with in {str(computed).removeprefix('torch.')}: less memory, rounded weights.")
+        said.append(f"weights are stored in 8 bits and computed with in {str(computed).removeprefix('torch.')}: less memory, but rounded.")
     place(pipe, offload, device, said)
     if vae_tiling:
         pipe.vae.enable_tiling()

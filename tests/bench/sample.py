@@ -1,4 +1,4 @@
-"""Claims of speed of sampling, as ratios of CPU-seconds on one thread, in one run, against the plain pipeline with 20 steps of Euler's method:
+"""Claims of speed of sampling: ratios of CPU-seconds on one thread, in one run, against the plain pipeline with 20 steps of Euler's method:
 
 accel="safe" at least 1.3 times and accel="fast" at least 2 times as quick, with the error that each brings printed beside; and what
 diffusers' switches for memory cost. The error is the relative L2 distance of the latents from the plain run's, and from a run of 300 steps.
