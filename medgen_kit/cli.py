@@ -77,25 +77,67 @@ def report(profile: str = PROFILE, name: str = RUN):
 
 
 @typed.command()
-def sample(prompt: str, out: str = typer.Option("sample.mp4", help="MP4 file to write, marked SYNTHETIC."), profile: str = PROFILE,
-           name: str = RUN, seed: int = SEED):
-    """Generate one clip (generate.generate_clips). A run without a finished model makes it first, which takes minutes.
+def sample(prompt: str = typer.Argument("", help="One prompt; or give --prompts."),
+           out: str = typer.Option("sample.mp4", help="MP4 file to write; with --prompts a folder."),
+           prompts: str = typer.Option("", help="File of prompts: .txt (one a line), .jsonl, .json or .csv (prompt or brief_caption)."),
+           model: str = typer.Option("", help="Name (medgen-kit plan --help lists them) or folder of a pipeline. Empty: the profile's."),
+           lora: str = typer.Option("", help="LoRA to put on it: a file or folder."),
+           steps: int = typer.Option(None, help="num_inference_steps. Empty here and below: the model's own."),
+           guidance_scale: float = typer.Option(None), shift: float = typer.Option(None, help="Timestep shift in sampling."),
+           negative_prompt: str = typer.Option(""), frames: int = typer.Option(None), height: int = typer.Option(None),
+           width: int = typer.Option(None), fps: float = typer.Option(None), seed: int = SEED,
+           seeds_per_prompt: int = typer.Option(1, help="Clips per prompt; the paper makes one."),
+           batch: int = typer.Option(1, help="Clips at a time."),
+           accel: str = typer.Option("off", help="off, safe (cache of blocks) or fast (UniPC, fewer steps and cache)."),
+           image: str = typer.Option("", help="Picture for the first frame (ltx-video, medgen-tiny)."),
+           no_mark: bool = typer.Option(False, "--no-mark", help="Leave the visible mark out; file and sidecar still say synthetic."),
+           resume: bool = typer.Option(False, "--resume", help="Go on with an unfinished folder."),
+           offload: str = typer.Option("none", help="none, model or group: what is kept off the GPU."),
+           layerwise: bool = typer.Option(False, "--layerwise", help="Weights stored in 8 bits."),
+           vae_tiling: bool = typer.Option(False, "--vae-tiling", help="Decode in tiles."),
+           compile: bool = typer.Option(False, "--compile", help="Compile the blocks first."),
+           profile: str = PROFILE, name: str = RUN):
+    """Generate one clip, or one for each prompt of a file, all labelled synthetic (generate.produce.produce).
 
-    Example: medgen-kit sample "an endoscope advancing in the colon" --out colon.mp4
+    Without --model the profile's: MedGen-tiny of the run, which is made first when it is not there (minutes).
+
+    Example: medgen-kit sample --model medgen-1.3b --prompts prompts.txt --out clips
     """
-    from . import generate, video
+    from .generate import produce as making, sample as sampling
+
+    if bool(prompt) == bool(prompts):
+        raise KitError("give either one prompt or --prompts FILE.")
+    switches = {"offload": offload, "layerwise": layerwise, "vae_tiling": vae_tiling, "compile": compile}
+    pipe, own = (making.open_for_sampling(model, lora, **switches, say=typer.echo), {}) if model else _profile_model(profile, name, lora)
+    changes = {"num_inference_steps": steps, "guidance_scale": guidance_scale, "sample_shift": shift, "num_frames": frames,
+               "height": height, "width": width, "fps": fps, "accel": accel}
+    settings = sampling.SampleSettings.of(pipe, **own | {key: value for key, value in changes.items() if value is not None})
+    shared = {"seed": seed, "negative_prompt": negative_prompt, "image": sampling.read_image(image) if image else None,
+              "marked": not no_mark, "say": typer.echo}
+    if prompt:
+        typer.echo(making.produce_one(pipe, prompt, out, settings, **shared))
+        return
+    made = making.produce(pipe, prompts, out, settings, seeds_per_prompt=seeds_per_prompt, batch=batch, resume=resume, **shared)
+    typer.echo(f"{made['made']} clips made, {made['kept']} kept, {made['refused']} prompts refused, in {out}.")
+
+
+def _profile_model(profile, name, lora):
+    """(pipeline that a profile samples from, its settings); the run's model is made first when it is not there."""
+    from . import generate
     from .pipeline import missing, need as make
 
     run = _run(profile, name)
+    if lora:
+        raise KitError("--lora needs --model: the name or folder of the model that it was trained on.")
     if lacking := missing(run, "generate"):
         hurry = "" if run.profile.name == "smoke" else " With --profile smoke it takes a few, and the pictures are poor."
         typer.echo(f"Run '{run.root.name}' has no finished model yet, so these stages are made first: {', '.join(lacking)}. "
                    f"That takes minutes, and the next time it is there.{hurry}")
-    pipe = generate.open_generator(run.profile, make(run, "generate") / "pipeline")
-    if isinstance(pipe, generate.MedGenTinyPipeline) and (unknown := generate.unknown_words(pipe.tokenizer, prompt)):
-        typer.echo(f"words the model has never seen: {', '.join(unknown)}")
-    clip = generate.generate_clips(pipe, [prompt], run.profile.sample, seed)[0]
-    typer.echo(video.write(out, video.mark_synthetic(clip), run.profile.data.fps, synthetic=True, title=prompt))
+    sizes = run.profile.sample
+    own = {key: getattr(sizes, key) for key in ("num_inference_steps", "guidance_scale")} | {"fps": run.profile.data.fps}
+    if sizes.base_model:
+        own |= {key: getattr(sizes, key) for key in ("num_frames", "height", "width")}
+    return generate.open_generator(run.profile, make(run, "generate") / "pipeline"), own
 
 
 @typed.command()

@@ -51,7 +51,8 @@ class SampleSettings:
         family = family_of(pipe)
         named = getattr(pipe, "kit", {}).get("model")
         known = MODELS.get(named) or next(model for model in MODELS.values() if model.family == family.name)
-        own = {name: getattr(known, name) for name in cls.__dataclass_fields__ if name not in ("sample_shift", "accel")}
+        own = {name: getattr(known, name) for name in ("num_inference_steps", "guidance_scale", "height", "width", "fps")}
+        own["num_frames"] = known.frames
         if is_tiny(pipe):
             own |= {"num_frames": pipe.config.num_frames, "height": pipe.vae.config.size, "width": pipe.vae.config.size}
         made = cls(**own | {name: value for name, value in changes.items() if value is not None})
@@ -102,10 +103,15 @@ def sample_batch(pipe, prompts, noise_seeds, settings, negative_prompt="", image
     if negative_prompt:
         refuse_without_effect(pipe, settings)
         call["negative_prompt"] = negative_prompt if is_tiny(pipe) else [negative_prompt] * len(noise)
+    if pipe.scheduler.config.get("shift_terminal") and settings.num_inference_steps < 2:
+        raise KitError("num_inference_steps=1 is too few here: this model's noise levels are stretched from the first step to the last.")
     if image is not None:
         call["image"] = first_frame(pipe, image, settings, len(noise))
-    frames = pipe(**call).frames
-    return (np.asarray(frames) * 255).round().clip(0, 255).astype(np.uint8)
+    frames = np.asarray(pipe(**call).frames)
+    if not np.isfinite(frames).all():
+        raise KitError(f"the model's pictures are not numbers after {settings.num_inference_steps} steps. Take more steps, or bfloat16 or "
+                       "float32 where it ran in float16.")
+    return (frames * 255).round().clip(0, 255).astype(np.uint8)
 
 
 def refuse_without_effect(pipe, settings):
@@ -141,6 +147,17 @@ def first_frame(pipe, image, settings, count):
     from PIL import Image
 
     return [Image.fromarray(video.resize(image[None], (settings.height, settings.width))[0])] * count
+
+
+def read_image(path):
+    """A picture file as uint8 [H, W, 3], RGB."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, UnidentifiedImageError) as error:
+        raise KitError(f"{path} is no picture that can be read ({type(error).__name__}). Give a PNG or JPEG file.") from error
 
 
 @contextlib.contextmanager

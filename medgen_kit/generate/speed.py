@@ -34,8 +34,8 @@ class Boost:
     notes: list = field(default_factory=list)
 
     def steps(self, asked):
-        """The steps to take when `asked` are asked for."""
-        return max(1, round(self.share * asked))
+        """The steps to take when `asked` are asked for; with fewer than all at least 2, which the stretched noise levels need."""
+        return asked if self.share == 1 else max(2, round(self.share * asked))
 
     def report(self):
         """{"accel", "solver", "share", "threshold", "forwards", "full", "skipped" (0 to 1), "notes"}; a cache without effect is a note."""
@@ -152,6 +152,8 @@ def prepare(pipe, offload="none", layerwise=False, vae_tiling=False, compile=Fal
         raise KitError("offload='model' moves components between a GPU and the CPU, and there is no GPU here. Use offload='none'.")
     if vae_tiling and not hasattr(pipe.vae, "enable_tiling"):
         raise KitError(f"{type(pipe.vae).__name__} cannot decode in tiles. Leave vae_tiling off.")
+    if layerwise and getattr(pipe.transformer, "peft_config", None):
+        raise KitError("layerwise casting would round the LoRA to 8 bits too. Merge it first (medgen-kit export), or leave layerwise off.")
     if layerwise:
         computed = pipe.transformer.dtype
         pipe.transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=computed)

@@ -28,6 +28,7 @@ from medgen_kit.generate.speed import accelerate_sampling, prepare, unipc  # noq
 SAFE, FAST = 1.3, 2.0
 STEPS, REFERENCE, GUIDANCE, SHIFT, CLIPS, ROUNDS = 20, 300, 4.0, 7.0, 4, 2              # shift: MedGen's
 SHAPE, DIRECTIONS, WIDTH = (16, 5, 16, 16), 8, 32          # latents of 17 frames of 128 x 128 pixels
+DECODED = (1, 16, 5, 32, 32)                               # for the VAE: 17 frames of 256 x 256
 
 
 def discs(numbers, generator):
@@ -155,7 +156,7 @@ def apart(some, others):
 
 def decoding(pipe):
     """Rows for the VAE: a clip of 17 frames of 256 x 256 decoded whole and in tiles."""
-    z = torch.randn(1, 16, 5, 32, 32, generator=torch.Generator().manual_seed(3))
+    z = torch.randn(DECODED, generator=torch.Generator().manual_seed(3))
     found = {}
     with torch.no_grad():
         for name, switch in (("decode whole", pipe.vae.disable_tiling),
