@@ -17,13 +17,14 @@ from ..errors import DiskError, KitError, VideoError
 from ..whole import whole
 
 SHARD = 32                             # entries of a shard: what an interruption can cost
+KEPT = 512 * 2**20                     # bytes of entries that stay in memory once they were read
 
 
 class Pool:
     """A folder of safetensors shards with entries {key: {name: tensor}}; an entry is there whole or not at all."""
 
     def __init__(self, folder):
-        self.folder, self.places, self.open, self.waiting = Path(folder), {}, {}, {}
+        self.folder, self.places, self.open, self.waiting, self.kept, self.held = Path(folder), {}, {}, {}, {}, 0
         for shard in sorted(self.folder.glob("*.safetensors")):
             self._list(shard)
 
@@ -59,15 +60,21 @@ class Pool:
         self._list(shard)
 
     def get(self, key):
-        """The entry {name: tensor}, mapped from the disk."""
+        """The entry {name: tensor}: from memory while there is room for it, else mapped from the disk."""
         from safetensors import safe_open
 
+        if key in self.kept:
+            return self.kept[key]
         if key not in self.places:
             raise KitError(f"{self.folder} does not hold all that is to be trained on. Run the precomputation again.")
         shard, names = self.places[key]
         if shard not in self.open:
             self.open[shard] = safe_open(shard, "pt").__enter__()
-        return {name: self.open[shard].get_tensor(f"{key}/{name}") for name in names}
+        entry = {name: self.open[shard].get_tensor(f"{key}/{name}") for name in names}
+        size = sum(value.nbytes for value in entry.values())
+        if self.held + size <= KEPT:
+            self.kept[key], self.held = entry, self.held + size
+        return entry
 
 
 class Cache:

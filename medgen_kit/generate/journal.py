@@ -8,6 +8,7 @@ import torch
 from ..run import peak_memory
 
 LAST = 20                              # steps whose mean is told
+BOARD = 10                             # steps whose mean TensorBoard gets (writing its files costs as much as a small training step)
 
 
 class Journal:
@@ -41,8 +42,9 @@ class Journal:
         self.rows.append(line)
         if self.writes:
             self.file.write(json.dumps(line) + "\n")
-            for name, value in row.items() if self.board else ():
-                self.board.add_scalar(f"train/{name}", value, state["step"])
+            if self.board and (state["step"] + 1) % BOARD == 0:
+                for name, value in self.means(BOARD).items():
+                    self.board.add_scalar(f"train/{name}", value, state["step"])
         return row
 
     def note(self, step, figures):
@@ -52,9 +54,16 @@ class Journal:
             for name, value in figures.get("levels", {}).items() if self.board else ():
                 self.board.add_scalar(f"noise level/{name}", value, step)
 
-    def means(self):
-        """Mean of each loss over the last 20 steps."""
-        last = [self.losses(row) for row in self.rows[-LAST:]]
+    def close(self):
+        """Everything is on the disk afterwards."""
+        if self.writes:
+            self.file.close()
+        if self.board:
+            self.board.close()
+
+    def means(self, count=LAST):
+        """Mean of each loss over the last `count` steps."""
+        last = [self.losses(row) for row in self.rows[-count:]]
         return {name: sum(row.get(name, 0) for row in last) / len(last) for name in last[-1]}
 
     def history(self):

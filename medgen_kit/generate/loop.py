@@ -31,8 +31,11 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
     """
     accelerator, micro, rounds = start(recipe)
     optimizer = make_optimizer(model, recipe)
-    model, optimizer = accelerator.prepare(model, optimizer)
-    plain = accelerator.unwrap_model(model)
+    if accelerator.scaler is None and not checkpoint.sharded(accelerator):
+        model = accelerator.prepare(model)                 # the optimizer needs accelerate's wrapping only for a scaler or for shards
+    else:
+        model, optimizer = accelerator.prepare(model, optimizer)
+    plain, parameters = accelerator.unwrap_model(model), [p for p in model.parameters() if p.requires_grad]
     shown = plain if averaged is None else averaged
     average = Average(shown, recipe.ema) if recipe.ema else None
     state = checkpoint.restore(folder, accelerator, model, optimizer, average and average.model, recipe) if resume else None
@@ -55,9 +58,10 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
                     with accelerator.autocast():
                         total, parts = losses(model, {k: to_device(v, accelerator.device) for k, v in batch.items()})
                     accelerator.backward(total)
-                    norm = accelerator.clip_grad_norm_(model.parameters(), recipe.clip) if accelerator.sync_gradients else None
-                    optimizer.step()
-                    optimizer.zero_grad()
+                    if accelerator.sync_gradients:
+                        norm = accelerator.clip_grad_norm_(parameters, recipe.clip)
+                        optimizer.step()
+                        optimizer.zero_grad()
                 for name, value in parts.items():
                     sums[name] = sums.get(name, 0) + value.detach() / rounds
             if average is not None:
@@ -82,6 +86,7 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
                 saved = time.time()
             if stopping:
                 break
+    journal.close()
     if stopped:
         raise KeyboardInterrupt(f"stopped after step {state['step']}; a checkpoint stands in {folder}")
     if average is not None:

@@ -13,10 +13,11 @@ from . import flow
 ORDER, NOISE = 1, 2                    # purposes, so that two kinds of draws never use the same numbers
 
 
+@functools.lru_cache(4)
 def clips_of_step(sizes, batch, step, seed, shuffle=True):
     """(bucket, rows): which clips optimizer step `step` (from 0) reads; a batch never mixes buckets.
 
-    sizes: clips in each bucket. A bucket is drawn in proportion to its clips; within it the clips come in a new order every epoch, each
+    sizes: clips in each bucket (a tuple). A bucket is drawn in proportion to its clips; within it the clips come in a new order every epoch, each
     once before any comes twice. shuffle=False: in the order that they lie in.
     """
     draws = np.random.default_rng([seed, ORDER]).random(step + 1)
@@ -24,7 +25,7 @@ def clips_of_step(sizes, batch, step, seed, shuffle=True):
     bucket = int(buckets[-1])
     first, size = batch * int((buckets[:-1] == bucket).sum()), sizes[bucket]
     numbers = range(first, first + batch)
-    return bucket, [int(order(size, bucket, k // size, seed)[k % size]) if shuffle else k % size for k in numbers]
+    return bucket, tuple(int(order(size, bucket, k // size, seed)[k % size]) if shuffle else k % size for k in numbers)
 
 
 @functools.lru_cache(64)

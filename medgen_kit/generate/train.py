@@ -73,7 +73,7 @@ def draw_batch(data, recipe, step, first=0, count=None):
     """Samples `first` to `first + count` (default: all) of the batch of step n: all random choices from the numbers of the samples."""
     kind = KINDS[int(np.random.default_rng([recipe.seed, KIND, step]).random() < recipe.detailed)]
     last = recipe.batch if count is None else first + count
-    chosen = torch.as_tensor(clips_of_step([len(data)], recipe.batch, step, recipe.seed, recipe.shuffle)[1][first:last])
+    chosen = torch.as_tensor(clips_of_step((len(data),), recipe.batch, step, recipe.seed, recipe.shuffle)[1][first:last])
     x0, drawn, more = data.latents[chosen], [], []
     for number in range(step * recipe.batch + first, step * recipe.batch + last):
         one, generator = draw(x0.shape[1:], number, recipe.seed, recipe.noise_levels, recipe.train_shift, recipe.drop)

@@ -55,7 +55,7 @@ def drawing(cache, family, recipe, split="train", features=None, targets=None):
     features: {clip_id: [T, D]} of the frozen video tower, for REPA. targets: {clip_id: (present [K], known [K])}, for the concept reader.
     """
     buckets = cache.split(split)
-    sizes, nothing = [len(rows) for rows in buckets], cache.text()
+    sizes, nothing = tuple(len(rows) for rows in buckets), cache.text()
 
     def draw_batch(step, first, count):
         bucket, numbers = clips_of_step(sizes, recipe.batch, step, recipe.seed, recipe.shuffle)

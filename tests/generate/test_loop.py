@@ -53,7 +53,7 @@ def start(home, name, changes, kill_at=0, launcher=(sys.executable,)):
 
 
 def test_every_clip_comes_once_an_epoch_and_a_batch_is_of_one_bucket():
-    sizes, batch, seen = [10, 6, 4], 4, [[], [], []]
+    sizes, batch, seen = (10, 6, 4), 4, [[], [], []]
     for step in range(200):
         bucket, rows = stream.clips_of_step(sizes, batch, step, seed=5)
         assert len(rows) == batch
@@ -64,7 +64,7 @@ def test_every_clip_comes_once_an_epoch_and_a_batch_is_of_one_bucket():
         assert rows[:size] != rows[size:2 * size]
     shares = np.array([len(rows) for rows in seen]) / 800
     assert np.abs(shares - np.array(sizes) / 20).max() < 0.08
-    assert stream.clips_of_step([10], 4, 1, 5, shuffle=False)[1] == [4, 5, 6, 7]
+    assert stream.clips_of_step((10,), 4, 1, 5, shuffle=False)[1] == (4, 5, 6, 7)
     assert stream.clips_of_step(sizes, batch, 150, 5) == stream.clips_of_step(sizes, batch, 150, 5)
 
 
@@ -292,6 +292,16 @@ def test_precision_follows_the_device():
         recipes.precision_for("bf16", (7, 5))
 
 
-def test_tensorboard_files_are_written(cache, tmp_path):
-    fine_tune(cache, tmp_path, Recipe(**SETTINGS | {"max_steps": 3}))
-    assert list((tmp_path / "tensorboard").glob("events*"))
+def test_tensorboard_gets_the_mean_of_ten_steps(cache, tmp_path):
+    from tensorboardX import proto, record_writer  # noqa: F401  (both are part of the package that wrote the file)
+
+    _, figures = fine_tune(cache, tmp_path, Recipe(**SETTINGS))
+    data, values = next((tmp_path / "tensorboard").glob("events*")).read_bytes(), []
+    while data:                                                       # records of length, checksum, event, checksum
+        length = int.from_bytes(data[:8], "little")
+        event = proto.event_pb2.Event.FromString(data[12:12 + length])
+        values += [(event.step, value.tag, value.simple_value) for value in event.summary.value]
+        data = data[16 + length:]
+    wanted = [np.mean([row["flow"] for row in figures["history"][k - 9:k + 1]]) for k in (9, 19)]
+    assert [value[:2] for value in values] == [(9, "train/flow"), (19, "train/flow")]
+    assert np.allclose([value[2] for value in values], wanted, atol=1e-5)
