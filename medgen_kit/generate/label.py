@@ -69,7 +69,7 @@ def memory_hash(module):
 
     found = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
-        found.update(name.encode() + tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        found.update(name.encode() + tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
 
 

@@ -223,6 +223,26 @@ def test_every_label_is_in_the_file_and_beside_it(wan, tmp_path):
     assert not list(tmp_path.glob(".*")) and not (tmp_path / "x.mp4").exists()
 
 
+def test_a_lora_is_named_by_its_hash(folders, wan, tmp_path):
+    import hashlib
+
+    from diffusers import WanPipeline
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    trained = load("wan", folders["wan"])
+    trained.transformer.add_adapter(LoraConfig(r=2, lora_alpha=2, target_modules=["to_q"], init_lora_weights=False))
+    WanPipeline.save_lora_weights(tmp_path / "lora", transformer_lora_layers=get_peft_model_state_dict(trained.transformer))
+    file = next((tmp_path / "lora").glob("*.safetensors"))
+    pipe = open_model(str(folders["wan"]), lora=str(tmp_path / "lora"))
+    produce(pipe, PROMPTS[:1], tmp_path / "out", settings(pipe), say=quiet)
+    side = label.read(tmp_path / "out" / "0000.mp4")
+    assert side["lora"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest() and side["lora"]["rank"] == 2
+    assert side["weights"] == label.model_facts(wan)["weights"]                 # of the base: the LoRA lies beside it
+    with pytest.raises(KitError, match="was made with lora"):
+        produce(wan, PROMPTS[:1], tmp_path / "out", settings(wan), resume=True, say=quiet)
+
+
 def test_files_of_prompts_are_read_and_bad_ones_refused_by_line(tmp_path):
     def read(name, text):
         (tmp_path / name).write_text(text, encoding="utf-8")
