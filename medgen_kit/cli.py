@@ -13,6 +13,7 @@ typed = typer.Typer(help="Teach and reproduce medical text-to-video generation. 
 PROFILE = typer.Option("", help="Sizes: smoke, cpu, colab-t4, colab-l4, a100, cluster. Empty: MEDGEN_PROFILE, else cpu.")
 RUN = typer.Option("", "--run", help="Name of the run folder. Empty: the profile's name.")
 SEED = typer.Option(0, min=0, max=2**32 - 1, help="A whole number.")
+SETTINGS = typer.Option([], "--set", help="A setting of the recipe, for example --set max_steps=500 --set batch=8.")
 STAGE = typer.Argument(help="In the order of the flow: " + ", ".join(
     f"{name} (reads {' and '.join(stage.needs)})" if stage.needs else name for name, stage in FLOW.items()) + ".")
 
@@ -167,7 +168,7 @@ def train(model: str = typer.Argument(help="Name of a model (medgen-kit plan --h
           clips: str = typer.Argument(help="A folder of captioned clips (metadata.jsonl beside MP4 files), or medvideocap."),
           out: str = typer.Argument(help="Folder for checkpoints, log and the LoRA file. The same folder again: it goes on."),
           preset: str = typer.Option("medgen_as_run", help="medgen_as_written, medgen_as_run (table 5 of the paper, twice) or course."),
-          settings: list[str] = typer.Option([], "--set", help="A setting of the recipe, for example --set max_steps=500 --set batch=8."),
+          settings: list[str] = SETTINGS,
           frames: int = typer.Option(0, help="0: what the model was made for."), height: int = 0, width: int = 0,
           precision: str = typer.Option("", help="float32, float16 or bfloat16 of the frozen weights. Empty: by the GPU."),
           caption: str = typer.Option("brief_caption", help="brief_caption or detailed_caption."),

@@ -9,6 +9,8 @@ from .data import TrainingSet, load_parts, training_set
 from .flip import flipped_word_test
 from .opening import load_lora, open_model
 from .pipeline import MedGenTinyPipeline, load_pipeline
+from .plan import plan
+from .plan import table as plan_table
 from .prompts import make_prompts
 from .sample import generate_clips, open_generator
 from .text import encode_prompts, unknown_words
@@ -19,5 +21,5 @@ from .transformer import TinyWan
 
 __all__ = ["ConceptClassifier", "EigenframeTokenizer", "MedGenTinyPipeline", "PRESETS", "Recipe", "TinyRecipe", "TinyWan", "Trainee",
            "TrainingSet", "alignment_loss", "draw_batch", "encode_prompts", "flipped_word_test", "flow", "generate_clips", "load_lora",
-           "load_parts", "load_pipeline", "losses", "make_prompts", "open_generator", "open_model", "train", "train_classifier",
-           "training_set", "unknown_words"]
+           "load_parts", "load_pipeline", "losses", "make_prompts", "open_generator", "open_model", "plan", "plan_table", "train",
+           "train_classifier", "training_set", "unknown_words"]

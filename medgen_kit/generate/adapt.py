@@ -21,7 +21,7 @@ from ..run import folder_mark
 from . import lora, loop, tune
 from .cache import precompute
 from .families import family_named
-from .journal import memory
+from .journal import memory, show
 from .lean import encode_apart
 from .lora_file import PIPELINES
 from .material import own_clips
@@ -81,7 +81,8 @@ def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_
     before = tune.by_level(model.eval(), family, store, rows, recipe.seed)
     looks = Looks(pipe, family, store, rows, recipe, folder)
     figures = loop.fit(model.train(), tune.drawing(store, family, recipe, "train", features, targets),
-                       lambda m, batch: tune.losses(m, batch, family, recipe), recipe, folder, say, watch, validate=looks)
+                       lambda m, batch: tune.losses(m, batch, family, recipe), recipe, folder, say,
+                       lambda step, total, left, means, _: show(watch, step, total, left, means, looks.last()), validate=looks)
     looks.save()
     after = tune.by_level(model.eval(), family, store, rows, recipe.seed)
     if not loop.here().is_main_process:
@@ -157,22 +158,34 @@ class Looks:
     """Validation while a training runs: loss at nine noise levels, and one sample of a kept caption, always from the same noise."""
 
     def __init__(self, pipe, family, store, rows, recipe, folder):
-        self.pipe, self.family, self.store, self.rows, self.recipe, self.folder = pipe, family, store, rows, recipe, Path(folder)
+        self.vae, self.family, self.store, self.rows, self.recipe, self.folder = pipe.vae, family, store, rows, recipe, Path(folder)
         self.kept, self.at = [], []
 
     def __call__(self, model, step):
         model.eval()
         row = self.rows[0]
         x = tune.preview(model, self.family, self.store.text(row), self.store.latent(row).shape, shift=self.recipe.sample_shift)
-        with torch.no_grad():
-            self.kept.append(self.family.decode_video(self.pipe.vae, x.cpu())[0])
+        self.kept.append(self.decode(x))
         self.at.append(step)
         levels = tune.by_level(model, self.family, self.store, self.rows, self.recipe.seed)
         model.train()
         return {"levels": levels, "caption": row["caption"]}
 
+    def last(self):
+        return self.kept[-1] if self.kept else None
+
+    @torch.no_grad()
+    def decode(self, latents):
+        """Frames uint8 [T, H, W, 3]; the VAE comes to the device for it, and works in tiles."""
+        if hasattr(self.vae, "enable_tiling"):
+            self.vae.enable_tiling()
+        frames = self.family.decode_video(self.vae.to(device()), latents)[0]
+        self.vae.to("cpu")
+        return frames
+
     def save(self):
-        """previews.npz: frames [K, T, H, W, 3] and steps [K] (of this run; what an earlier, killed one made stays in front)."""
+        """previews.npz: frames [K, T, H, W, 3] and steps [K] (what an earlier, killed run made stays in front), and the clip that was
+        described, as the VAE keeps it: target [T, H, W, 3]."""
         path = self.folder / "previews.npz"
         if not self.kept or not loop.here().is_main_process:
             return
@@ -180,7 +193,8 @@ class Looks:
             with np.load(path) as old:
                 early = [k for k, step in enumerate(old["steps"]) if step < self.at[0]]
                 self.kept, self.at = [*old["frames"][early], *self.kept], [*old["steps"][early], *self.at]
-        np.savez_compressed(path, frames=np.stack(self.kept), steps=np.array(self.at))
+        np.savez_compressed(path, frames=np.stack(self.kept), steps=np.array(self.at),
+                            target=self.decode(self.store.latent(self.rows[0])[None]))
 
 
 def save(pipe, recipe, folder):

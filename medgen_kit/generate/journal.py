@@ -75,6 +75,14 @@ class Journal:
         return {name: value for name, value in row.items() if name not in ("step", "lr", "norm", "seconds", "memory_mib")}
 
 
+def show(watch, step, total, left, means, picture=None):
+    """Hand a training's progress to a notebook's monitor (or to nobody, None)."""
+    if watch is not None:
+        watch.total = total
+        others = {name: value for name, value in means.items() if name != "flow"}
+        watch.update(step, loss=means["flow"], seconds_left=left, picture=picture, **others)
+
+
 def board(folder, step):
     """TensorBoard's writer, or None when tensorboardX is not installed."""
     try:

@@ -11,6 +11,7 @@ from ..machine import use_threads
 from .concepts import classifier_accuracy, train_classifier
 from .data import load_parts, training_set
 from .flip import flipped_word_test
+from .journal import show
 from .pipeline import MedGenTinyPipeline
 from .prompts import make_prompts
 from .sample import generate_clips
@@ -79,10 +80,7 @@ class Previews:
             picture = clips[0]
             self.kept.append(clips)
             self.at.append(step)
-        if self.work.watch is not None:
-            self.work.watch.total = total
-            others = {name: value for name, value in losses.items() if name != "flow"}
-            self.work.watch.update(step, loss=losses["flow"], seconds_left=seconds_left, picture=picture, **others)
+        show(self.work.watch, step, total, seconds_left, losses, picture)
 
     def save(self, folder):
         if self.kept:

@@ -9,10 +9,11 @@ from .bundle import is_notebook
 from .charts import figure, plotly, style
 from .diagram import flow
 from .movies import player
+from .planner import planner
 from .progress import TrainingMonitor, monitor
 from .sliders import sliders
 from .strips import filmstrip, filmstrip_image, sheet, sheet_image
 from .tables import table
 
 __all__ = ["SpotCheck", "TrainingMonitor", "explorer", "explorer_page", "figure", "filmstrip", "filmstrip_image", "flow", "is_notebook",
-           "monitor", "player", "plotly", "sheet", "sheet_image", "sliders", "spot_check", "style", "table"]
+           "monitor", "planner", "player", "plotly", "sheet", "sheet_image", "sliders", "spot_check", "style", "table"]
