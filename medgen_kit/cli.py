@@ -97,6 +97,7 @@ def sample(prompt: str = typer.Argument("", help="One prompt; or give --prompts.
            layerwise: bool = typer.Option(False, "--layerwise", help="Weights stored in 8 bits."),
            vae_tiling: bool = typer.Option(False, "--vae-tiling", help="Decode in tiles."),
            compile: bool = typer.Option(False, "--compile", help="Compile the blocks first."),
+           text_memory: str = typer.Option("", help="Read prompts layer by layer in so much host memory, for example 2GiB."),
            profile: str = PROFILE, name: str = RUN):
     """Generate one clip, or one for each prompt of a file, all labelled synthetic (generate.produce.produce).
 
@@ -108,7 +109,7 @@ def sample(prompt: str = typer.Argument("", help="One prompt; or give --prompts.
 
     if bool(prompt) == bool(prompts):
         raise KitError("give either one prompt or --prompts FILE.")
-    switches = {"offload": offload, "layerwise": layerwise, "vae_tiling": vae_tiling, "compile": compile}
+    switches = {"offload": offload, "layerwise": layerwise, "vae_tiling": vae_tiling, "compile": compile, "text_memory": text_memory}
     pipe, own = (making.open_for_sampling(model, lora, **switches, say=typer.echo), {}) if model else _profile_model(profile, name, lora)
     changes = {"num_inference_steps": steps, "guidance_scale": guidance_scale, "sample_shift": shift, "num_frames": frames,
                "height": height, "width": width, "fps": fps, "accel": accel}

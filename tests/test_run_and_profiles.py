@@ -237,7 +237,7 @@ def test_profiles_share_every_setting_and_resolve_in_order(monkeypatch):
     ({"generate": {"minutes": float("nan")}}, "generate.minutes is nan"), ({"generate": {"text": 3}}, "must be a text like 'contrastive'"),
     ({"taste": {"steps": "much"}}, "taste.steps is 'much', but it must be a whole number"), ({"taste": {"steps": 2.5}}, "a whole number"),
     ({"taste": {"steps": -1}}, "taste.steps is -1, but it must not be negative"), ({"taste": {"steps": None}}, "taste.steps is None"),
-    ({"sample": {"offload": 1}}, "sample.offload is 1, but it must be true or false")])
+    ({"sample": {"layerwise": 1}}, "sample.layerwise is 1, but it must be true or false")])
 def test_seeds_and_sizes_that_cannot_be_are_refused_at_once(given, said):
     with pytest.raises(KitError, match=said):
         profiles.load("cpu", **given)
@@ -247,9 +247,9 @@ def test_sizes_of_the_right_kind_are_taken(tmp_path):
     import numpy as np
 
     made = profiles.load("cpu", seed=np.int64(2**32 - 1), generate={"minutes": 0.5, "knowledge": 0, "lr": np.float32(0.25)},
-                         curate={"folder": tmp_path}, data={"clips": np.int64(7)}, sample={"offload": True})
+                         curate={"folder": tmp_path}, data={"clips": np.int64(7)}, sample={"layerwise": True})
     assert (made.seed, made.generate.minutes, made.generate.knowledge, made.generate.lr) == (2**32 - 1, 0.5, 0, 0.25)
-    assert made.curate.folder == str(tmp_path) and type(made.data.clips) is int and made.sample.offload is True
+    assert made.curate.folder == str(tmp_path) and type(made.data.clips) is int and made.sample.layerwise is True
     assert made.generate.size == profiles.load("cpu").generate.size
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from ..clip import Clip, write_folder, write_text
 from ..errors import KitError
 from . import label
+from .families import family_of
+from .reader import Reader
 from .refuse import refusal
 from .sample import SampleSettings, alike, faster, is_tiny, noise_seed, sample_batch, shifted
 from .speed import accelerate_sampling, prepare
@@ -155,9 +157,11 @@ def produce_one(pipe, prompt, out, settings=None, seed=0, negative_prompt="", im
     return label.write(out, clip, settings.fps, sidecar_facts(job, shared_facts(pipe, settings, image), boost), marked)
 
 
-def open_for_sampling(model, lora="", offload="none", layerwise=False, vae_tiling=False, compile=False, say=print):
+def open_for_sampling(model, lora="", offload="none", layerwise=False, vae_tiling=False, compile=False, text_memory="", say=print,
+                      **opening):
     """The pipeline of a model's name or folder, ready on this machine: bfloat16 on a GPU that has it, float16 on one that has not (a T4),
-    float32 on the CPU. The switches are those of `speed.prepare`. Raises KitError as `open_model` and `prepare` do."""
+    float32 on the CPU. The switches are those of `speed.prepare`. text_memory: leave the text encoder out and read prompts layer by layer
+    in so much host memory ("2GiB", see `reader`). opening: for `open_model`. Raises KitError as `open_model` and `prepare` do."""
     import torch
 
     from ..machine import device, facts
@@ -165,7 +169,10 @@ def open_for_sampling(model, lora="", offload="none", layerwise=False, vae_tilin
 
     where, capability = device(), facts()["capability"]
     dtype = torch.float32 if where == "cpu" else torch.bfloat16 if capability >= (8, 0) else torch.float16
-    pipe = open_model(model, dtype, "cpu" if offload != "none" else where, lora)
+    parts = ("transformer", "vae") if text_memory else None
+    pipe = open_model(model, dtype, "cpu" if offload != "none" else where, lora, components=parts, **opening)
+    if text_memory:
+        pipe.reader = Reader(model, family_of(pipe), dtype, text_memory, **opening)
     for sentence in prepare(pipe, offload, layerwise, vae_tiling, compile, where):
         say(sentence)
     kit = pipe.kit
@@ -241,6 +248,8 @@ def make(pipe, jobs, out, settings, batch, facts, image, marked, say, call):
     kept, open_jobs = sum(done.values()), sum(not one for one in done.values())
     if kept:
         say(f"{kept} of {len(jobs)} clips are there already")
+    if reader := getattr(pipe, "reader", None):
+        reader.read({job.prompt for job in jobs} | {job.negative_prompt for job in jobs})
     with shifted(pipe, settings.sample_shift):
         for some in batches(pipe, jobs, batch):
             if all(done[job.name] for job in some):

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import time
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from .. import sources, video
 from ..clip import Clip, write_folder, write_text
 from ..errors import KitError
 from ..machine import device
-from .label import mark
+from . import label
 from .pipeline import load_pipeline
 from .prompts import make_prompts
 from .speed import accelerate_sampling
@@ -73,15 +74,18 @@ def is_tiny(pipe):
 
 
 def open_generator(profile, folder):
-    """The pipeline that a profile samples from: its `sample.base_model` when it names one (on a GPU), else MedGen-tiny in `folder`."""
+    """The pipeline that a profile samples from: its `sample.base_model` when it names one (on a GPU), else MedGen-tiny in `folder`. With a
+    LoRA when the profile names one, and with its switches for memory and speed."""
+    from .opening import load_lora
+    from .produce import open_for_sampling
+
     sizes = profile.sample
-    if not sizes.base_model:
-        return load_pipeline(folder).to(device())
-    pipe = load_pipeline(sizes.base_model, torch_dtype=getattr(torch, sizes.precision))
-    if sizes.offload:
-        pipe.enable_model_cpu_offload()
-    else:
-        pipe.to(device())
+    if sizes.base_model:
+        return open_for_sampling(sizes.base_model, sizes.lora, sizes.offload, sizes.layerwise, sizes.vae_tiling, sizes.compile,
+                                 sizes.text_memory)
+    pipe = load_pipeline(folder).to(device())
+    if sizes.lora:
+        load_lora(pipe, sizes.lora)
     return pipe
 
 
@@ -107,6 +111,10 @@ def sample_batch(pipe, prompts, noise_seeds, settings, negative_prompt="", image
         raise KitError("num_inference_steps=1 is too few here: this model's noise levels are stretched from the first step to the last.")
     if image is not None:
         call["image"] = first_frame(pipe, image, settings, len(noise))
+    if reader := getattr(pipe, "reader", None):
+        call.pop("prompt")
+        call |= reader(prompts, negative_prompt, pipe._execution_device)
+        call.pop("negative_prompt", None)
     frames = np.asarray(pipe(**call).frames)
     if not np.isfinite(frames).all():
         raise KitError(f"the model's pictures are not numbers after {settings.num_inference_steps} steps. Take more steps, or bfloat16 or "
@@ -205,6 +213,8 @@ def generate_clips(pipe, prompts, settings, seed=0, batch=33, say=None):
     """
     prompts, clips, accel = list(prompts), {}, getattr(settings, "accel", "off")
     batch = batch if is_tiny(pipe) else 1
+    if reader := getattr(pipe, "reader", None):
+        reader.read([*prompts, ""])                            # the text encoder is opened once for all of them
     with shifted(pipe, getattr(settings, "sample_shift", None)):
         for group in alike(pipe, prompts):
             for start in range(0, len(group), batch):
@@ -225,7 +235,7 @@ def noise_seed(seed, number):
 def faster(settings, boost):
     """The settings with the steps that an acceleration takes."""
     steps = boost.steps(settings.num_inference_steps)
-    return settings if steps == settings.num_inference_steps else replace(settings, num_inference_steps=steps)
+    return settings if steps == settings.num_inference_steps else SimpleNamespace(**vars(settings) | {"num_inference_steps": steps})
 
 
 def sweep(pipe, prompt, settings, guidance_scale=(), shift=(), steps=(), seed=0):
@@ -250,11 +260,13 @@ def key_frames(clips, count=9, size=32):
     return np.stack([video.resize(clip[index], size) for clip in clips])
 
 
-def write_clips(folder, clips, rows, fps=8, source="MedGen-tiny"):
-    """Write generated clips as a VideoFolder: marked SYNTHETIC in the picture and in the file; factors are what the prompt asked."""
+def write_clips(folder, clips, rows, fps=8, source="MedGen-tiny", facts=None, seed=0):
+    """Write generated clips as a VideoFolder: marked SYNTHETIC in the picture, in the file and in a sidecar (`label`), which holds `facts`
+    of the model and its settings too; factors are what the prompt asked."""
     made = []
     for number, (frames, row) in enumerate(zip(clips, rows)):
-        path = video.write(folder / "videos" / f"{number:04d}.mp4", mark(frames), fps, synthetic=True, title=row["prompt"])
+        path = label.write(folder / "videos" / f"{number:04d}.mp4", frames, fps, {
+            "prompt": row["prompt"], "prompt_number": number, "seed": seed, "noise_seed": noise_seed(seed, number), **(facts or {})})
         made.append(Clip.of(path, video_category=sources.category(row["factors"]["modality"]), brief_caption=row["prompt"], source=source,
                             source_id=f"generated/{number}", licence="CC BY 4.0 (synthetic, never for clinical use)", split="test",
                             factors=row["factors"], extra={"unseen": row["unseen"], "prompt": row["prompt"], "synthetic": True}))
@@ -273,6 +285,7 @@ def build(work):
     clips = generate_clips(pipe, [row["prompt"] for row in rows], sizes, work.profile.seed, say=work.say)
     np.savez_compressed(work.out / "frames.npz", frames=key_frames(clips))
     write_text(work.out / "prompts.json", json.dumps(rows))
-    write_clips(work.out, clips, rows, work.profile.data.fps, sizes.base_model or "MedGen-tiny")
+    facts = {**label.model_facts(pipe), "settings": {key: value for key, value in sizes.as_dict().items() if key != "prompts"}}
+    write_clips(work.out, clips, rows, work.profile.data.fps, sizes.base_model or "MedGen-tiny", facts, work.profile.seed)
     return {"prompts": len(rows), "unseen": sum(row["unseen"] for row in rows), "num_inference_steps": sizes.num_inference_steps,
             "guidance_scale": sizes.guidance_scale, "model": sizes.base_model or "MedGen-tiny"}

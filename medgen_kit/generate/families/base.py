@@ -46,6 +46,11 @@ class Family:
         return {key: torch.stack([_pad(text[key], self.text_length) if key in ("embeds", "mask") else text[key] for text in texts])
                 for key in texts[0]}
 
+    def given(self, text, nothing):
+        """Arguments for the pipeline's call that stand for a prompt and a negative prompt (both as `stack` gives them)."""
+        names = {"embeds": "prompt_embeds", "mask": "prompt_attention_mask"}
+        return {f"{side}{names[key]}": value for side, texts in (("", text), ("negative_", nothing)) for key, value in texts.items()}
+
     def encode_video(self, pipe, frames):
         """Normalised latents [B, C, t, h, w] of frames uint8 [B, T, H, W, 3] (the VAE's mean, nothing drawn)."""
         return self.normalise(pipe.vae, pipe.vae.encode(pixels(frames, pipe.vae)).latent_dist.mode()).float()

@@ -16,6 +16,9 @@ class HunyuanVideo(Family):
         embeds, pooled, mask = pipe.encode_prompt(list(prompts), max_sequence_length=self.text_length, **self.text_options)
         return [row | {"pooled": one.cpu().clone()} for row, one in zip(rows(embeds, mask), pooled)]
 
+    def given(self, text, nothing):
+        return {"prompt_embeds": text["embeds"], "prompt_attention_mask": text["mask"], "pooled_prompt_embeds": text["pooled"]}
+
     def predict(self, transformer, x, s, text):
         guidance = torch.full((len(x),), 1000.0, device=x.device, dtype=text["embeds"].dtype)
         return transformer(hidden_states=x, timestep=1000 * s, encoder_hidden_states=text["embeds"], encoder_attention_mask=text["mask"],
