@@ -171,7 +171,7 @@ def train(model: str = typer.Argument(help="Name of a model (medgen-kit plan --h
           preset: str = typer.Option("medgen_as_run", help="medgen_as_written, medgen_as_run (table 5 of the paper, twice) or course."),
           settings: list[str] = SETTINGS,
           frames: int = typer.Option(0, help="0: what the model was made for."), height: int = 0, width: int = 0,
-          precision: str = typer.Option("", help="float32, float16 or bfloat16 of the frozen weights. Empty: by the GPU."),
+          precision: str = typer.Option("", help="float32, float16, bfloat16, int8 or nf4 of the frozen weights. Empty: by the GPU."),
           caption: str = typer.Option("brief_caption", help="brief_caption or detailed_caption."),
           count: int = typer.Option(500, help="Clips to fetch when CLIPS is medvideocap."),
           text_memory: str = typer.Option("", help="Read the text encoder layer by layer in so much host memory, for example 2GiB."),

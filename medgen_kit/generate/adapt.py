@@ -17,6 +17,7 @@ from ..align import ConceptSet, VideoTextModel
 from ..clip import read_folder, write_text
 from ..errors import KitError
 from ..machine import device, use_threads
+from ..profiles import near
 from ..run import folder_mark
 from . import lora, loop, tune
 from .cache import precompute
@@ -27,10 +28,12 @@ from .lora_file import PIPELINES
 from .material import own_clips
 from .models import MODELS
 from .opening import open_model
-from .recipe import Recipe
+from .quantize import KINDS
+from .recipe import Recipe, precision_for
 from .weights import read_json
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+PRECISIONS = (*DTYPES, *KINDS)
 
 
 def build(work):
@@ -74,7 +77,8 @@ def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_
     folder, where, family = Path(folder), device(), family_named(family_name(place), **(text_options or {}))
     with loop.here().main_process_first():
         store = encode(place, family, clips, Path(cache_folder or folder / "cache"), sizes, say, opening)
-    pipe = open_model(place, dtype=DTYPES[sizes.precision], components=("transformer", "vae"), **opening)
+    pipe = open_model(place, dtype=dtype_of(sizes.precision), components=("transformer", "vae"),
+                      quantize=sizes.precision if sizes.precision in KINDS else "", **opening)
     features, targets, heads = guides(store, clips, align, recipe)
     model = tune.Tuned(lora.attach(pipe.transformer.to(where), family, recipe), family, recipe, *heads).to(where)
     rows = kept_from_training(store)
@@ -94,6 +98,13 @@ def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_
             "file_mib": round(sum(path.stat().st_size for path in made) / 2**20, 2)}
 
 
+def dtype_of(precision):
+    """The type that a precision computes in: for int8 and nf4 the 16-bit type that the device has, float32 on a CPU."""
+    if precision not in PRECISIONS:
+        raise KitError(f"precision is '{precision}'{near(precision, PRECISIONS)} It can be: {', '.join(PRECISIONS)}.")
+    return DTYPES.get(precision) or {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision_for("auto")]
+
+
 def family_name(place):
     """Family of a model by its name, or by the pipeline that a folder holds."""
     if place in MODELS:
@@ -106,7 +117,7 @@ def family_name(place):
 
 def encode(place, family, clips, folder, sizes, say, opening):
     """The Cache of `clips`. Captions first, then clips, each with only its own encoder in memory."""
-    started, dtype, clips = time.time(), DTYPES[sizes.precision], read_folder(clips)
+    started, dtype, clips = time.time(), dtype_of(sizes.precision), read_folder(clips)
     named = f"{place} {opening} {folder_mark(place) if Path(place).is_dir() else ''}"
     if sizes.text_memory:                              # the captions are then there already when the cache looks for them
         captions = ["", *(getattr(clip, sizes.caption) for clip in clips)]

@@ -28,8 +28,7 @@ def train(place, clips, out, preset="medgen_as_run", settings=(), size=None, pre
     if not all(size.values()):
         raise KitError("for a model of your own, say for which clips: --frames 17 --height 256 --width 256.")
     precision = precision or {"no": "float32", "fp16": "float16", "bf16": "bfloat16"}[precision_for("auto")]
-    if precision not in adapt.DTYPES:
-        raise KitError(f"precision is '{precision}'{near(precision, adapt.DTYPES)} It can be: {', '.join(adapt.DTYPES)}.")
+    adapt.dtype_of(precision)
     sizes, out = SimpleNamespace(**size, precision=precision, caption=caption, text_memory=text_memory), Path(out)
     family = family_named(adapt.family_name(place))
     family.check(**size)

@@ -19,6 +19,7 @@ from ..errors import KitError, disk_advice, is_disk_full
 from .lora_file import PIPELINES, load_lora
 from .models import MODELS, model
 from .pipeline import load_pipeline
+from .quantize import load_quantized
 from .weights import SHARD, bare, check_file, check_folder, kind_of, parts_of, read_header, read_json, weight_files, weights_hash
 
 VARIANTS = ["*.fp16.*", "*.fp16-*", "*.bf16.*", "*.bf16-*", "*.fp8*"]          # copies of the weights in another precision
@@ -27,14 +28,15 @@ Place = namedtuple("Place", "model path said")      # model: entry of MODELS or 
 
 
 def open_model(name_or_folder, dtype=torch.float32, device="cpu", lora="", revision=None, token=None, local_files_only=False,
-               components=None, folder="", base_folder="", text_loading=None):
+               components=None, folder="", base_folder="", text_loading=None, quantize=""):
     """A diffusers pipeline in eval mode, with `pipe.kit`: model, medical, family, source, layout, weights (hash), lora.
 
     name_or_folder: a name of MODELS, a hub repository, a pipeline's folder, or a Wan transformer's .safetensors file in the original
     layout (or a folder with one): what such a file lacks comes from its base model. folder: where a downloaded copy of the named model
     lies. base_folder: the same for the base model. dtype: of all but the VAE, which is always float32. lora: file or folder, as for
     load_lora. components: names to open, for example ("transformer", "scheduler") for training, or "text" for all that read prompts; the
-    others are None. text_loading: how text encoders are loaded, as transformers' from_pretrained takes it (device_map, max_memory ...; see
+    others are None. quantize: "int8" or "nf4": how the transformer's frozen weights are stored.
+    text_loading: how text encoders are loaded, as transformers' from_pretrained takes it (device_map, max_memory ...; see
     `lean`). revision, token, local_files_only: as huggingface_hub knows them.
 
     All files are checked before the first is loaded. Raises KitError; for a medical model that cannot be had it names the general one
@@ -45,7 +47,7 @@ def open_model(name_or_folder, dtype=torch.float32, device="cpu", lora="", revis
     try:
         place = find(name_or_folder, folder, components, hub)
         known = place.model
-        pipe, layout, files = open_place(place, dtype, device, components, base_folder, hub, text_loading)
+        pipe, layout, files = open_place(place, dtype, device, components, base_folder, hub, text_loading, quantize)
     except KitError as error:
         if known and known.medical and known.base:
             raise KitError(f"{error} The medical model {known.name} was not opened. The general model that it was made from is called "
@@ -63,12 +65,17 @@ def open_model(name_or_folder, dtype=torch.float32, device="cpu", lora="", revis
     return pipe if text_loading else pipe.to(device)
 
 
-def open_place(place, dtype, device, components, base_folder, hub, text_loading=None):
+def open_place(place, dtype, device, components, base_folder, hub, text_loading=None, quantize=""):
     """(pipeline, layout, files of its transformer) of what lies in a Place: a whole pipeline, a transformer alone, or a LoRA alone."""
     if (place.path / "model_index.json").is_file():
         wanted, left_out = wanted_parts(parts_of(place.path), components)
-        check_folder(place.path, wanted)
+        parts = check_folder(place.path, wanted)
+        if quantize and "transformer" in wanted:
+            left_out["transformer"] = load_quantized(getattr(diffusers, parts["transformer"]), place.path / "transformer", quantize, dtype)
         return load_parts(place.path, dtype, left_out, text_loading), "diffusers", place.path
+    if quantize:
+        raise KitError(f"{place.said} is not in diffusers' layout, and only such a model is read in {quantize}. Save it once: open_model(...)"
+                       ".save_pretrained(folder), then give that folder.")
     files, kind = loose_weights(place.path)
     base = base_place(place, files, kind, base_folder, components, hub)
     wanted, replaced = wanted_parts(parts_of(base), components)

@@ -21,7 +21,7 @@ class Tuned(nn.Module):
     def __init__(self, transformer, family, recipe, features=0, concepts=0):
         super().__init__()
         self.transformer, self.family, self.hidden = transformer, family, None
-        self.dtype = next(p.dtype for p in transformer.parameters() if not p.requires_grad or recipe.lora_rank == 0)
+        self.dtype = transformer.dtype                     # of its matrices: a few small parts of a 16-bit model stay float32
         width = family.width(transformer)
         if recipe.repa:
             self.projector = nn.Sequential(nn.Linear(width, 256), nn.SiLU(), nn.Linear(256, features))

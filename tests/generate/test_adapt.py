@@ -1,5 +1,6 @@
 """Fine-tuning from a folder of clips to a file that plain diffusers loads, by function and by command; export; the alignment losses."""
 
+import importlib.util
 import json
 from types import SimpleNamespace
 
@@ -72,6 +73,26 @@ def test_clips_become_a_lora_that_a_plain_pipeline_loads(home, clips, tmp_path):
     assert np.allclose(sample(merged), sample(tuned), atol=1e-3) and not getattr(merged.transformer, "peft_config", None)
     again = adapt.fine_tune(str(home), clips, tmp_path, Recipe(**RECIPE), SIZES, quiet)
     assert again["after"] == done["after"], "a finished training is not trained again"
+
+
+def test_a_base_in_8_bits_takes_a_lora(home, clips, tmp_path):
+    """torchao's int8 weights on the CPU; the LoRA loads on the plain model. Without torchao (it prints warnings at every start, so the
+    lock file has it not) the sentence that asks for it."""
+    eight = SimpleNamespace(**vars(SIZES) | {"precision": "int8"})
+    for kind, message in (("nf4", "bitsandbytes|needs a GPU"), ("int3", "Possible: int8, nf4")):
+        with pytest.raises(KitError, match=message):
+            adapt.open_model(str(home), components=("transformer",), quantize=kind)
+    if importlib.util.find_spec("torchao") is None:
+        with pytest.raises(KitError, match="pip install torchao"):
+            adapt.fine_tune(str(home), clips, tmp_path, Recipe(**RECIPE), eight, quiet)
+        return
+    done = adapt.fine_tune(str(home), clips, tmp_path, Recipe(**RECIPE), eight, quiet)
+    assert adapt.mean(done["after"]) < adapt.mean(done["before"])
+    WanPipeline.from_pretrained(home).load_lora_weights(str(tmp_path))
+    small, plain = (adapt.open_model(str(home), components=("transformer",), quantize=kind).transformer for kind in ("int8", ""))
+    weight = small.blocks[0].attn1.to_q.weight
+    assert type(weight).__name__ == "Int8Tensor" and type(plain.blocks[0].attn1.to_q.weight).__name__ == "Parameter"
+    assert torch.allclose(weight.dequantize(), plain.blocks[0].attn1.to_q.weight, atol=0.02)
 
 
 def test_all_weights_are_trained_when_asked(home, clips, tmp_path):

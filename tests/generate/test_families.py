@@ -154,5 +154,23 @@ def test_every_family_caches_trains_resumes_exports_and_samples(name, homes, cli
     assert looks.isfinite().all()
 
 
+@every
+@pytest.mark.parametrize("dtype, mixed", [(torch.bfloat16, "bf16"), (torch.bfloat16, "no"), (torch.float16, "no")])
+def test_a_frozen_base_in_16_bits_trains_a_float32_lora(name, dtype, mixed, homes, clips, tmp_path):
+    """As on a GPU: L4 and A100 in bf16 under autocast, without it, and in a T4's fp16."""
+    plain = tiny_families.load(name, homes[name])
+    family = adapter(name, plain)
+    store = cache.precompute((lambda: plain, lambda: plain), ("texts", "videos"), family, clips, tmp_path / "cache", [bucket(name)],
+                             dtype=dtype, say=quiet)
+    pipe = tiny_families.load(name, homes[name], dtype={"default": dtype, "vae": torch.float32})
+    recipe = Recipe(**SMALL | {"mixed_precision": mixed, "max_steps": 4})
+    model = tune.Tuned(lora.attach(pipe.transformer, family, recipe), family, recipe)
+    assert model.dtype == dtype and {p.dtype for p in checkpoint.trained(model).values()} == {torch.float32}
+    figures = loop.fit(model, tune.drawing(store, family, recipe), lambda m, b: tune.losses(m, b, family, recipe), recipe, tmp_path / "out",
+                       quiet)
+    moved = [name for name, p in checkpoint.trained(model).items() if "lora_B" in name and p.abs().max() > 0]
+    assert figures["steps"] == 4 and moved
+
+
 def quiet(_):
     pass
