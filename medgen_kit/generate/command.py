@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from ..errors import KitError
 from ..profiles import near
-from . import adapt, lora
+from . import adapt, loop, lora
 from .families import family_named
 from .material import own_clips
 from .models import MODELS
@@ -32,7 +32,8 @@ def train(place, clips, out, preset="medgen_as_run", settings=(), size=None, pre
     sizes, out = SimpleNamespace(**size, precision=precision, caption=caption, text_memory=text_memory), Path(out)
     family = family_named(adapt.family_name(place))
     family.check(**size)
-    folder = own_clips(clips, out / "clips", count, recipe.seed, say=say)
+    with loop.here().main_process_first():
+        folder = own_clips(clips, out / "clips", count, recipe.seed, say=say)
     if only_cache:
         store = adapt.encode(place, family, folder, out / "cache", sizes, say, opening)
         return f"{len(store.rows)} clips are precomputed in {out / 'cache'}. The same command without --only-cache trains on them."

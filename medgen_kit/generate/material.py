@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import sources, video
-from ..clip import Clip, write_folder
+from ..clip import Clip, read_folder, write_folder
 from ..errors import KitError
 
 AMBER = np.array([[0, 0, 0], [96, 44, 8], [214, 140, 60], [255, 232, 190]])           # colour map of the other scanner, dark to bright
@@ -29,9 +29,11 @@ def own_clips(name, folder, count, seed=0, captioned="", say=print):
 
 
 def medvideocap(folder, count, say):
-    """The first `count` clips of MedVideoCap-55K; what was fetched before stays."""
+    """The first `count` clips of MedVideoCap-55K; what was fetched before stays, and when it is all there the hub is not asked."""
     from ..sources.hub import medvideocap_clips
 
+    if (folder / "metadata.jsonl").is_file() and len(read_folder(folder)) >= count:
+        return folder
     made, problems = medvideocap_clips(folder, count, say=say)
     for problem in problems[:3]:
         say(problem)
