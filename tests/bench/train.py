@@ -2,14 +2,22 @@
 same loop that encodes text and video at every step, and, when its interpreter is given, against finetrainers.
 
     python tests/bench/train.py                                    # prints the ratios; exit code 1 when a target is missed
-    python tests/bench/train.py --finetrainers /path/to/python     # an environment with finetrainers and its requirements
+    python tests/bench/train.py --finetrainers PYTHON --finetrainers-source CHECKOUT
+
+PYTHON: of an environment with what both call (it runs both); CHECKOUT: finetrainers' repository, for example at commit f476c37:
+    python3 -m venv peer && peer/bin/pip install torch==2.13.0
+    peer/bin/pip install diffusers==0.42.1 transformers==5.23.0 accelerate==1.15.0 peft==0.21.2 datasets==5.2.0 torchdata==0.11.0 \
+        av pandas sentencepiece                                     # not torchvision, whose wheel for GPUs breaks torch for CPUs
 
 The same tiny Wan (2 blocks, 96 wide, 512 text tokens), the same clips, LoRA rank 4, two micro-batches a step. CPU seconds of an optimizer
-step are compared (the least of some rounds, turn by turn), and peak memory of processes of their own.
+step are compared (the least of some rounds, turn by turn). Beside finetrainers, both run in processes of their own, whose peak memory is
+compared too; it is mostly that of the libraries, so both must have the same ones. Set-up, precomputing and saving are never counted.
 """
 
 import argparse
 import json
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,7 +28,14 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-TARGETS = {"floor": 1.08, "finetrainers": 0.95, "cache": 3.0}
+from tests.bench.finetrainers_peer import SHIMS, most_memory, step_seconds  # noqa: E402
+
+TARGETS = {"floor": 1.08, "finetrainers": 0.95, "memory": 1.0, "cache": 3.0}
+PEER_STEPS = 200                       # optimizer steps of a run beside finetrainers, at least
+INCLUDED = """Both: one interpreter, one thread, float32, LoRA rank 4 on q, k, v and out, AdamW, clipping to 1, no gradient checkpointing,
+everything precomputed, nothing saved or validated while timed. Ours also counts a line of log.jsonl and the check of the loss in each step
+(and TensorBoard in every tenth, where it is installed); what was read of the cache stays in memory. finetrainers' also counts, in each
+micro-batch, reading two files of the cache, a draw from the VAE's posterior, and clipping; its tracker and its progress bar are off."""
 SIZE, FRAMES = 64, 17                  # pixels and frames of a clip: latents 16 x 5 x 8 x 8
 
 
@@ -70,25 +85,33 @@ def prepared(folder):
 
 
 def ours(folder, steps):
-    """CPU seconds of an optimizer step of our loop, set-up not counted."""
+    """`step_seconds` of our loop, set-up not counted."""
+    return trained(folder, steps)["seconds"]
+
+
+def trained(folder, steps):
+    """Our loop's "seconds" (`step_seconds`), and what was trained: "parameters", shapes of "latents" and "text" of a clip."""
     from medgen_kit.generate import lora, loop, tune
 
     family, store, fresh = prepared(folder)
     plan, model = recipe(steps), None
     model = tune.Tuned(lora.attach(fresh().transformer, family, plan), family, plan)
-    draw, started = tune.drawing(store, family, plan), []
+    draw, started, shapes = tune.drawing(store, family, plan), [], {}
 
     def losses(m, batch):
+        if not started:
+            shapes.update(latents=list(batch["x0"].shape[1:]), text=list(batch["text"]["embeds"].shape[1:]))
         started.append(time.process_time())
         return tune.losses(m, batch, family, plan)
 
     with tempfile.TemporaryDirectory() as out:
-        loop.fit(model, draw, losses, plan, out, lambda _: None)
-    return (started[-1] - started[2]) / (len(started) - 3) * 2
+        figures = loop.fit(model, draw, losses, plan, out, lambda _: None)
+    return {"seconds": step_seconds(started[::plan.batch]), "parameters": figures["parameters"], **shapes}
 
 
 def bare(folder, steps, encode=False):
-    """The same work without a loop of anybody's: noise, forward, backward, clipping, AdamW. encode: text and video encoded each time."""
+    """`step_seconds` of the same work without a loop of anybody's: noise, forward, backward, clipping, AdamW. encode: text and video
+    encoded each time."""
     from medgen_kit import video
     from medgen_kit.clip import read_folder
     from medgen_kit.generate import lora
@@ -99,10 +122,9 @@ def bare(folder, steps, encode=False):
     parameters = [p for p in transformer.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=plan.lr, fused=True)
     kept = [(store.latent(row)[None], family.stack([store.text(row)])["embeds"]) for row in store.rows]
-    clips = read_folder(folder / "clips")
+    clips, started = read_folder(folder / "clips"), []
     for step in range(steps):
-        if step == 1:
-            started = time.process_time()
+        started.append(time.process_time())
         for turn in range(2):
             number = (2 * step + turn) % len(kept)
             x0, text = kept[number]
@@ -117,14 +139,49 @@ def bare(folder, steps, encode=False):
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad()
-    return (time.process_time() - started) / (steps - 1)
+    return step_seconds([*started, time.process_time()])
 
 
 KINDS = {"ours": ours, "floor": bare, "encoding": lambda folder, steps: bare(folder, max(4, steps // 8), encode=True)}
 
 
-def measure(steps=60, rounds=4):
-    """{kind: least CPU seconds of a step}, measured turn by turn."""
+def beside(folder, python, source, steps, rounds):
+    """{"ours", "finetrainers": [figures of each round]}: every run is a process of its own, turn by turn, on one thread. What was
+    precomputed lies there before the first one: ours by `measure`, finetrainers' by a short run that is not counted."""
+    here = Path(__file__).resolve()
+    commands = {"ours": [python, here, "--inside", folder, "--steps"],
+                "finetrainers": [python, here.with_name("finetrainers_peer.py"), "--source", source, "--material", folder, "--steps"]}
+    process(commands["finetrainers"], 10)
+    runs = {kind: [] for kind in commands}
+    for _ in range(rounds):
+        for kind, command in commands.items():
+            runs[kind].append(process(command, steps))
+    work = [{name: run[name] for name in ("parameters", "latents", "text")} for found in runs.values() for run in found]
+    if any(one != work[0] for one in work):
+        sys.exit(f"nothing is compared, because the work was not the same: {work}")
+    return runs
+
+
+def process(command, steps):
+    """The figures that a process prints behind RESULT; leaves with its last lines when it prints none."""
+    quiet = dict(os.environ, OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TQDM_DISABLE="1")
+    done = subprocess.run([*map(str, command), str(steps)], capture_output=True, text=True, env=quiet)
+    for line in done.stdout.splitlines():
+        if line.startswith("RESULT"):
+            return json.loads(line.removeprefix("RESULT"))
+    sys.exit("\n".join([f"nothing is compared with finetrainers, because this stopped: {' '.join(map(str, command))} {steps}",
+                        *(done.stdout + done.stderr).splitlines()[-12:]]))
+
+
+def inside(folder, steps):
+    """What a process of `beside` prints for our loop."""
+    torch.set_num_threads(1)
+    print("RESULT" + json.dumps(trained(folder, steps) | {"mib": most_memory()}))
+
+
+def measure(steps=60, rounds=4, peer=None):
+    """{kind: least CPU seconds of an optimizer step}, measured turn by turn. peer: (python, source) of finetrainers, adds
+    "peer": `beside`."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -132,8 +189,9 @@ def measure(steps=60, rounds=4):
         times = {kind: [] for kind in KINDS}
         for _ in range(rounds):
             for kind, function in KINDS.items():
-                times[kind].append(function(folder, steps))
-    return {kind: min(found) for kind, found in times.items()}
+                times[kind] += function(folder, steps)
+        found = {kind: min(seconds) for kind, seconds in times.items()}
+        return found | {"peer": beside(folder, *peer, max(steps, PEER_STEPS), rounds)} if peer else found
 
 
 def report(found):
@@ -143,7 +201,23 @@ def report(found):
     ratios = {"floor": found["ours"] / found["floor"], "cache": found["encoding"] / found["ours"]}
     print(f"ours / bare loop: {ratios['floor']:.3f} (target at most {TARGETS['floor']})")
     print(f"encoding each step / ours: {ratios['cache']:.1f} (target at least {TARGETS['cache']})")
-    return [name for name, missed in (("floor", ratios["floor"] > TARGETS["floor"]), ("cache", ratios["cache"] < TARGETS["cache"])) if missed]
+    missed = [name for name, bad in (("floor", ratios["floor"] > TARGETS["floor"]), ("cache", ratios["cache"] < TARGETS["cache"])) if bad]
+    return missed + (report_peer(found["peer"]) if "peer" in found else [])
+
+
+def report_peer(runs):
+    """Prints our loop beside finetrainers; the names of the targets that were missed."""
+    print("\n".join(["", "What finetrainers needs here:", *(f"- {name}: {why}" for name, why in SHIMS.items()), INCLUDED]))
+    seconds = {kind: [one for run in found for one in run["seconds"]] for kind, found in runs.items()}
+    for kind, found in runs.items():
+        mib = [run["mib"] for run in found]
+        print(f"{kind}: CPU seconds of an optimizer step least {min(seconds[kind]):.4f}, median {statistics.median(seconds[kind]):.4f}; "
+              f"peak memory {min(mib):.0f} to {max(mib):.0f} MiB ({len(found)} rounds)")
+    ratio, middle = (one(seconds["ours"]) / one(seconds["finetrainers"]) for one in (min, statistics.median))
+    memory = max(run["mib"] for run in runs["ours"]) / min(run["mib"] for run in runs["finetrainers"])
+    print(f"ours / finetrainers: {ratio:.3f} (target at most {TARGETS['finetrainers']}; of the medians {middle:.3f})")
+    print(f"peak memory, ours / finetrainers: {memory:.3f} (target below {TARGETS['memory']:g})")
+    return [name for name, bad in (("finetrainers", ratio > TARGETS["finetrainers"]), ("memory", memory >= TARGETS["memory"])) if bad]
 
 
 if __name__ == "__main__":
@@ -151,8 +225,15 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser.add_argument("--finetrainers", metavar="PYTHON", help="compare with finetrainers, run by this interpreter")
+    parser.add_argument("--finetrainers-source", metavar="CHECKOUT", type=Path, help="where finetrainers lies")
+    parser.add_argument("--inside", metavar="FOLDER", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    figures = measure(given.steps, given.rounds)
+    if given.inside:
+        sys.exit(inside(given.inside, given.steps))
+    if bool(given.finetrainers) != bool(given.finetrainers_source):
+        parser.error("--finetrainers and --finetrainers-source are needed together")
+    figures = measure(given.steps, given.rounds, (given.finetrainers, given.finetrainers_source) if given.finetrainers else None)
     missed = report(figures)
     if given.json:
         given.json.write_text(json.dumps(figures, indent=1))
