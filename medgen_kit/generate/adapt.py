@@ -23,7 +23,7 @@ from . import lora, loop, tune
 from .cache import precompute
 from .families import family_named
 from .journal import memory, show
-from .lean import encode_apart
+from .lean import encode_apart, text_dtype
 from .lora_file import PIPELINES
 from .material import own_clips
 from .models import MODELS
@@ -86,12 +86,13 @@ def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_
     looks = Looks(pipe, family, store, rows, recipe, folder)
     figures = loop.fit(model.train(), tune.drawing(store, family, recipe, "train", features, targets),
                        lambda m, batch: tune.losses(m, batch, family, recipe), recipe, folder, say,
-                       lambda step, total, left, means, _: show(watch, step, total, left, means, looks.last()), validate=looks)
+                       lambda step, total, left, means, _: show(watch, step, total, left, means, looks.last()), validate=looks,
+                       belongs={"model": pipe.kit["weights"], "clips": store.mark()})
     looks.save()
     after = tune.by_level(model.eval(), family, store, rows, recipe.seed)
     if not loop.here().is_main_process:
         return figures
-    made = save(pipe, recipe, folder)
+    made = save(pipe, recipe, folder, figures.pop("state", None))
     write_text(folder / "made.json", json.dumps({"place": str(place), "model": pipe.kit, "recipe": recipe.as_dict(), "clips": str(clips),
                                                  "size": [sizes.frames, sizes.height, sizes.width], "steps": figures["steps"]}, indent=1))
     return {**figures, "before": before, "after": after, "peak_memory_mib": memory(),
@@ -123,8 +124,8 @@ def encode(place, family, clips, folder, sizes, say, opening):
         captions = ["", *(getattr(clip, sizes.caption) for clip in clips)]
         _, peak = encode_apart(place, named, family, captions, folder, dtype, sizes.text_memory, **opening)
         say(f"captions encoded layer by layer; that process held at most {peak:,} MiB")
-    openers = [lambda parts=parts: open_model(place, dtype=dtype, device=device(), components=parts, **opening)
-               for parts in ("text", ("vae",))]
+    openers = [lambda parts=parts, kind=kind: open_model(place, dtype=kind, device=device(), components=parts, **opening)
+               for parts, kind in (("text", text_dtype(dtype)), (("vae",), dtype))]
     store = precompute(openers, (named, named), family, clips, folder, [(sizes.frames, sizes.height, sizes.width)], sizes.caption, dtype,
                        say=say)
     gc.collect()
@@ -208,9 +209,11 @@ class Looks:
                             target=self.decode(self.store.latent(self.rows[0])[None]))
 
 
-def save(pipe, recipe, folder):
-    """Write what was trained; the paths: a LoRA in diffusers' format, or the whole transformer."""
+def save(pipe, recipe, folder, state=None):
+    """Write what was trained; the paths: a LoRA in diffusers' format, or the whole transformer. state: {name: tensor} of the Tuned model
+    where the engine has sharded it."""
+    state = state and {name.removeprefix("transformer."): value for name, value in state.items()}
     if recipe.lora_rank:
-        return [lora.save(type(pipe), pipe.transformer, folder)]
-    pipe.transformer.save_pretrained(folder / "transformer")
+        return [lora.save(type(pipe), pipe.transformer, folder, state)]
+    pipe.transformer.save_pretrained(folder / "transformer", **({"state_dict": state} if state else {}))
     return sorted((folder / "transformer").glob("*.safetensors"))

@@ -89,6 +89,10 @@ class Cache:
         self.rows, self.nothing = self.index["rows"], self.index["nothing"]
         self.texts, self.latents = Pool(self.folder / "texts"), Pool(self.folder / "latents")
 
+    def mark(self):
+        """A short hash of what is trained on: the clips, captions and sizes."""
+        return mark(self.rows)
+
     def split(self, name):
         """Rows of one split, by bucket: [[row, ...], ...], the same order every time."""
         buckets = {}
@@ -119,13 +123,16 @@ def precompute(openers, marks, family, clips, folder, buckets, caption="brief_ca
     for bucket in buckets:
         family.check(*bucket)
     captions = ["", *(getattr(clip, caption) for clip in clips)]
+    seen = mark(marks, family.name, family.text_options, buckets, caption, dtype, fps, captions, [stat(clip.path) for clip in clips])
+    if (folder / "index.json").is_file() and (cache := Cache(folder)).index["of"] == seen:
+        return cache                                   # the very same files and settings: nothing is read again
     texts = encode_texts(openers[0], marks[0], family, captions, folder, dtype, say)
     rows, problems = encode_clips(openers[1], marks[1], family, clips, folder, buckets, dtype, fps, say)
     if not rows:
         raise KitError(f"not one of the {len(clips)} clips can be used: {' '.join(problems[:3])}")
     for row, clip in rows:
         row |= {"text": texts[getattr(clip, caption)], "caption": getattr(clip, caption), "split": clip.split}
-    write_text(folder / "index.json", json.dumps({"family": family.name, "fps": fps, "nothing": texts[""],
+    write_text(folder / "index.json", json.dumps({"family": family.name, "fps": fps, "of": seen, "nothing": texts[""],
                                                   "rows": [row for row, _ in rows], "problems": problems}, indent=1))
     return Cache(folder)
 
@@ -220,6 +227,15 @@ def mark(*things):
         else:
             digest.update(f"{thing!r};".encode())
     return digest.hexdigest()[:32]
+
+
+def stat(path):
+    """What says cheaply that a file is the same: (name, bytes, time)."""
+    try:
+        found = Path(path).stat()
+        return (Path(path).name, found.st_size, found.st_mtime_ns)
+    except OSError:
+        return (Path(path).name, 0, 0)
 
 
 def file_mark(path):

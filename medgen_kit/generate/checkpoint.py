@@ -50,13 +50,14 @@ def save(folder, accelerator, model, optimizer, average, state, keep=2):
     accelerator.wait_for_everyone()
 
 
-def restore(folder, accelerator, model, optimizer, average, recipe):
-    """Load the newest whole checkpoint; its state, or None when there is none. KitError when it belongs to other settings."""
+def restore(folder, accelerator, model, optimizer, average, belongs):
+    """Load the newest whole checkpoint; its state, or None when there is none. KitError when it belongs to other settings, another model
+    or other clips (`belongs`)."""
     found = checkpoints(folder)
     if not found:
         return None
     state = json.loads((found[-1] / "progress.json").read_text(encoding="utf-8"))
-    refuse_other(found[-1], state["recipe"], recipe.as_dict())
+    refuse_other(found[-1], state["belongs"], belongs)
     if sharded(accelerator):
         accelerator.load_state(str(found[-1]))
     else:

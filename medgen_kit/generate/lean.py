@@ -8,19 +8,27 @@ import multiprocessing
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 
+import torch
+
 from ..errors import KitError
 from ..run import peak_memory
 
 
-def open_text_parts(place, dtype, memory="", offload="", **options):
-    """A pipeline with its text parts alone. memory: "" loads the encoders whole; else host memory for each, for example "2GiB": what does
-    not fit is read from the folder `offload` when its turn comes. options: as for `open_model`."""
+def open_text_parts(place, dtype, memory, offload, **options):
+    """A pipeline with its text parts alone. memory: host memory for each encoder, for example "2GiB". A GPU takes what fits into its free
+    memory first; what fits neither is read from the folder `offload` when its turn comes. options: as for `open_model`."""
     from .opening import open_model
 
-    if not memory:
-        return open_model(place, dtype=dtype, components="text", **options)
-    return open_model(place, dtype=dtype, components="text", text_loading=dict(device_map="auto", max_memory={"cpu": memory},
-                                                                               offload_folder=offload), **options)
+    room = {"cpu": memory}
+    if torch.cuda.is_available():
+        room[0] = int(0.85 * torch.cuda.mem_get_info()[0])
+    loading = dict(device_map="auto", max_memory=room, offload_folder=offload)
+    return open_model(place, dtype=text_dtype(dtype), components="text", text_loading=loading, **options)
+
+
+def text_dtype(dtype):
+    """The type that a text encoder computes in: T5's numbers leave the range of float16, so that becomes bfloat16."""
+    return torch.bfloat16 if dtype == torch.float16 else dtype
 
 
 def encode_apart(place, text_mark, family, prompts, folder, dtype, memory="2GiB", **options):

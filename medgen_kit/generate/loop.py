@@ -20,13 +20,15 @@ from .journal import Journal
 from .recipe import learning_rate, precision_for
 
 
-def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=None, validate=None, resume=True, stop_after=None):
+def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=None, validate=None, resume=True, stop_after=None,
+        belongs=None):
     """Train what `requires_grad` in `model`; returns figures {"steps", "train_seconds", "history", "parameters"}.
 
     draw(step, first, count) -> dict: samples `first` to `first + count` of a step's batch. losses(model, batch) -> (total, {name: value}).
     folder: checkpoints and log.jsonl. watch(step, total, seconds_left, means, model): called twelve times. averaged: the part of the model
     that `recipe.ema` averages and `watch` is shown (default: all of it); its weights are the averaged ones afterwards. validate(model,
-    step) -> dict for the log. stop_after: leave after this many steps (for tests). Raises KitError when the loss is not a number, and for
+    step) -> dict for the log. stop_after: leave after this many steps (for tests). belongs: {name: value} of what else a
+    checkpoint must share with this training, such as its model and clips. Raises KitError when the loss is not a number, and for
     other settings' checkpoints.
     """
     accelerator, micro, rounds = start(recipe)
@@ -38,10 +40,12 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
     plain, parameters = accelerator.unwrap_model(model), [p for p in model.parameters() if p.requires_grad]
     shown = plain if averaged is None else averaged
     average = Average(shown, recipe.ema) if recipe.ema else None
-    state = checkpoint.restore(folder, accelerator, model, optimizer, average and average.model, recipe) if resume else None
+    state = checkpoint.restore(folder, accelerator, model, optimizer, average and average.model,
+                               {**recipe.as_dict(), **(belongs or {})}) if resume else None
     if state:
         say(f"goes on at step {state['step']} of {state['total']}")
-    state = state or {"step": 0, "total": recipe.max_steps, "calibrated": False, "seconds": 0.0, "recipe": recipe.as_dict()}
+    state = state or {"step": 0, "total": recipe.max_steps, "calibrated": False, "seconds": 0.0,
+                      "belongs": {**recipe.as_dict(), **(belongs or {})}}
     if not recipe.minutes:
         state["total"] = recipe.max_steps
     journal = Journal(folder, state["step"], accelerator.is_main_process)
@@ -91,7 +95,8 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
         raise KeyboardInterrupt(f"stopped after step {state['step']}; a checkpoint stands in {folder}")
     if average is not None:
         average.keep()
-    return {"steps": state["step"], "train_seconds": round(state["seconds"], 1), "history": journal.history(),
+    whole = {"state": whole_state(accelerator, model, plain)} if checkpoint.sharded(accelerator) else {}
+    return {**whole, "steps": state["step"], "train_seconds": round(state["seconds"], 1), "history": journal.history(),
             "parameters": sum(p.numel() for p in plain.parameters() if p.requires_grad)}
 
 
@@ -113,7 +118,17 @@ def start(recipe):
     plugin = GradientAccumulationPlugin(num_steps=rounds, sync_with_dataloader=False)
     accelerator = Accelerator(cpu=device() == "cpu", mixed_precision=precision_for(recipe.mixed_precision),
                               gradient_accumulation_plugin=plugin)
+    if checkpoint.sharded(accelerator) and recipe.ema:
+        raise KitError("averaged weights (ema) of a sharded model are not kept. Set ema=0, or use the engine ddp.")
+    if accelerator.state.deepspeed_plugin is not None:         # it wants to know, since it sees no data loader
+        accelerator.state.deepspeed_plugin.deepspeed_config["train_micro_batch_size_per_gpu"] = micro
     return accelerator, micro, rounds
+
+
+def whole_state(accelerator, model, plain):
+    """{name: tensor} of what was trained, gathered from the shards of all devices (on the first process)."""
+    names = set(checkpoint.trained(plain))
+    return {name: value for name, value in (accelerator.get_state_dict(model) or {}).items() if name in names}
 
 
 def here():

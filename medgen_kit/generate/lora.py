@@ -42,11 +42,12 @@ def targets(transformer, family, wanted):
     return list(names)
 
 
-def save(pipeline_class, transformer, folder):
-    """Write pytorch_lora_weights.safetensors with rank and alpha; returns its path."""
+def save(pipeline_class, transformer, folder, state=None):
+    """Write pytorch_lora_weights.safetensors with rank and alpha; returns its path. state: the transformer's weights, where its own are
+    only a shard of them."""
     from peft.utils import get_peft_model_state_dict
 
-    state = {name: value.contiguous() for name, value in get_peft_model_state_dict(transformer).items()}
+    state = {name: value.contiguous() for name, value in get_peft_model_state_dict(transformer, state).items()}
     pipeline_class.save_lora_weights(str(folder), transformer_lora_layers=state,
                                      transformer_lora_adapter_metadata=transformer.peft_config["default"].to_dict())
     return Path(folder) / "pytorch_lora_weights.safetensors"

@@ -74,8 +74,8 @@ def open_place(place, dtype, device, components, base_folder, hub, text_loading=
             left_out["transformer"] = load_quantized(getattr(diffusers, parts["transformer"]), place.path / "transformer", quantize, dtype)
         return load_parts(place.path, dtype, left_out, text_loading), "diffusers", place.path
     if quantize:
-        raise KitError(f"{place.said} is not in diffusers' layout, and only such a model is read in {quantize}. Save it once: open_model(...)"
-                       ".save_pretrained(folder), then give that folder.")
+        raise KitError(f"{place.said} is not in diffusers' layout, and only such a model is read in {quantize}. Save it once with "
+                       "open_model(...).save_pretrained(folder), then give that folder.")
     files, kind = loose_weights(place.path)
     base = base_place(place, files, kind, base_folder, components, hub)
     wanted, replaced = wanted_parts(parts_of(base), components)

@@ -30,6 +30,6 @@ class Reader:
         """Arguments for the call of the pipeline on `device`."""
         self.read([*prompts, negative])
         pool = Pool(self.folder / "texts")
-        text, nothing = (self.family.stack([pool.get(self.keys[prompt]) for prompt in some]) for some in (prompts, [negative] * len(prompts)))
-        given = self.family.given(text, nothing)
+        text = self.family.stack([pool.get(self.keys[prompt]) for prompt in prompts])
+        given = self.family.given(text, self.family.stack([pool.get(self.keys[negative])] * len(prompts)))
         return {name: value.to(device, self.dtype if value.is_floating_point() else value.dtype) for name, value in given.items()}

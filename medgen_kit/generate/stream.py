@@ -17,8 +17,8 @@ ORDER, NOISE = 1, 2                    # purposes, so that two kinds of draws ne
 def clips_of_step(sizes, batch, step, seed, shuffle=True):
     """(bucket, rows): which clips optimizer step `step` (from 0) reads; a batch never mixes buckets.
 
-    sizes: clips in each bucket (a tuple). A bucket is drawn in proportion to its clips; within it the clips come in a new order every epoch, each
-    once before any comes twice. shuffle=False: in the order that they lie in.
+    sizes: clips in each bucket (a tuple). A bucket is drawn in proportion to its clips; within it the clips come in a new order every
+    epoch, each once before any comes twice. shuffle=False: in the order that they lie in.
     """
     draws = np.random.default_rng([seed, ORDER]).random(step + 1)
     buckets = np.searchsorted(np.cumsum(sizes) / sum(sizes), draws, side="right").clip(max=len(sizes) - 1)

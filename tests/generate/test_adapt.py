@@ -73,6 +73,11 @@ def test_clips_become_a_lora_that_a_plain_pipeline_loads(home, clips, tmp_path):
     assert np.allclose(sample(merged), sample(tuned), atol=1e-3) and not getattr(merged.transformer, "peft_config", None)
     again = adapt.fine_tune(str(home), clips, tmp_path, Recipe(**RECIPE), SIZES, quiet)
     assert again["after"] == done["after"], "a finished training is not trained again"
+    with pytest.raises(KitError, match="model was .* and is"):
+        adapt.fine_tune(str(tmp_path / "merged"), clips, tmp_path, Recipe(**RECIPE), SIZES, quiet)
+    with pytest.raises(KitError, match="clips was .* and is"):
+        other = SimpleNamespace(**vars(SIZES) | {"caption": "detailed_caption"})
+        adapt.fine_tune(str(home), clips, tmp_path, Recipe(**RECIPE), other, quiet)
 
 
 def test_a_base_in_8_bits_takes_a_lora(home, clips, tmp_path):

@@ -33,7 +33,8 @@ def make_cache(folder, clips=7, val=2):
                      "caption": str(k), "split": "train" if k < clips else "val"})
     texts.put("nothing", {"embeds": torch.zeros(1, 32)})
     texts.flush(), latents.flush()
-    write_text(Path(folder) / "index.json", json.dumps({"family": "wan", "fps": 8, "nothing": "nothing", "rows": rows, "problems": []}))
+    index = {"family": "wan", "fps": 8, "of": "", "nothing": "nothing", "rows": rows, "problems": []}
+    write_text(Path(folder) / "index.json", json.dumps(index))
     return Cache(folder)
 
 
