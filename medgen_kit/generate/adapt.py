@@ -86,7 +86,7 @@ def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_
     looks = Looks(pipe, family, store, rows, recipe, folder)
     figures = loop.fit(model.train(), tune.drawing(store, family, recipe, "train", features, targets),
                        lambda m, batch: tune.losses(m, batch, family, recipe), recipe, folder, say,
-                       lambda step, total, left, means, _: show(watch, step, total, left, means, looks.last()), validate=looks,
+                       lambda step, total, left, means, _: show(watch, step, total, left, means, looks.fresh()), validate=looks,
                        belongs={"model": pipe.kit["weights"], "clips": store.mark()})
     looks.save()
     after = tune.by_level(model.eval(), family, store, rows, recipe.seed)
@@ -171,7 +171,7 @@ class Looks:
 
     def __init__(self, pipe, family, store, rows, recipe, folder):
         self.vae, self.family, self.store, self.rows, self.recipe, self.folder = pipe.vae, family, store, rows, recipe, Path(folder)
-        self.kept, self.at = [], []
+        self.kept, self.at, self.shown = [], [], 0
 
     def __call__(self, model, step):
         model.eval()
@@ -183,8 +183,10 @@ class Looks:
         model.train()
         return {"levels": levels, "caption": row["caption"]}
 
-    def last(self):
-        return self.kept[-1] if self.kept else None
+    def fresh(self):
+        """The newest sample, the first time that it is asked for."""
+        new, self.shown = len(self.kept) > self.shown, len(self.kept)
+        return self.kept[-1] if new else None
 
     @torch.no_grad()
     def decode(self, latents):

@@ -80,7 +80,7 @@ def show(watch, step, total, left, means, picture=None):
     if watch is not None:
         watch.total = total
         others = {name: value for name, value in means.items() if name != "flow"}
-        watch.update(step, loss=means["flow"], seconds_left=left, picture=picture, **others)
+        watch.update(step, loss=means["flow"], seconds_left=left, picture=picture, memory_mib=memory(), **others)
 
 
 def board(folder, step):

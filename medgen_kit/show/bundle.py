@@ -47,6 +47,23 @@ def send_image(image, alt, caption="", limit_kb=LIMIT_KB):
     send({mime: base64.b64encode(data).decode()}, alt, caption)
 
 
+def send_again(image, alt, place, limit_kb=LIMIT_KB):
+    """Show a Pillow image in the same spot of the page each time. place: what the last call returned (None at first); returns it again.
+    In plain Python nothing is shown."""
+    import base64
+
+    if not is_notebook():
+        return None
+    from IPython.display import display
+
+    mime, data = encode(image, limit_kb)
+    bundle, about = {mime: base64.b64encode(data).decode(), "text/plain": alt}, {mime: {"alt": alt}}
+    if place is None:
+        return display(bundle, metadata=about, raw=True, display_id=True)
+    place.update(bundle, metadata=about, raw=True)
+    return place
+
+
 def encode(image, limit_kb=LIMIT_KB):
     """(MIME type, bytes) of a Pillow image: flat drawings as PNG, photographs as JPEG, at most `limit_kb` once in base64.
 

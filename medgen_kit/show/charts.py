@@ -24,13 +24,18 @@ def style():
 
 def figure(fig, alt, caption=""):
     """Show a matplotlib figure (100 dots an inch) with its alt text and caption, then close it."""
+    send_image(drawn(fig), alt, caption)
+
+
+def drawn(fig):
+    """A matplotlib figure as a Pillow image; it is closed."""
     import matplotlib.pyplot as plt
     from PIL import Image
 
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", dpi=100, bbox_inches="tight", facecolor="white")
     plt.close(fig)
-    send_image(Image.open(buffer), alt, caption)
+    return Image.open(buffer)
 
 
 def plotly(fig, alt, caption=""):

@@ -1,6 +1,8 @@
-"""Progress of a long loop in at most ten lines of text: step, loss, time left, now and then a picture."""
+"""Progress of a long loop: at most ten lines of text (step, loss, memory, time left), a curve that grows in one place of the page, now and
+then a picture."""
 
-from .charts import figure
+from .bundle import send_again
+from .charts import drawn, figure
 from .strips import filmstrip
 
 SILENT = 20                      # a loop of so few steps is a test: it says nothing
@@ -16,10 +18,11 @@ class TrainingMonitor:
     """`update(step, loss=..., seconds_left=..., picture=...)` after each step; prints ten lines in all. `history` keeps (step, loss)."""
 
     def __init__(self, total, quiet=None):
-        self.total, self.quiet, self.history, self._said = int(total), quiet, [], -1
+        self.total, self.quiet, self.history, self._said, self._place = int(total), quiet, [], -1, None
 
-    def update(self, step, loss=None, seconds_left=None, picture=None, **figures):
-        """Step counts from 1. picture: frames uint8 [T, H, W, 3], shown as a filmstrip. figures: further numbers for the line."""
+    def update(self, step, loss=None, seconds_left=None, picture=None, memory_mib=None, **figures):
+        """Step counts from 1. picture: frames uint8 [T, H, W, 3], shown as a filmstrip. memory_mib: the most that was held so far. figures:
+        further numbers for the line."""
         if loss is not None:
             self.history.append((int(step), float(loss)))
         if self.quiet or self.quiet is None and self.total <= SILENT:
@@ -29,23 +32,35 @@ class TrainingMonitor:
             self._said = tenth
             words = [f"  step {step:>5} of {self.total}"] + ([f"loss {loss:.3f}"] if loss is not None else [])
             words += [f"{name} {value:.3f}" for name, value in figures.items()]
+            words += [f"{memory_mib / 1024:.1f} GiB"] if memory_mib else []
             words += [f"{clock(seconds_left)} left"] if seconds_left is not None and step < self.total else []
             print("   ".join(words), flush=True)
+            if len(self.history) > 1:
+                self._place = send_again(drawn(self._curve(self.history)), self._alt(self.history), self._place)
         if picture is not None:
             filmstrip(picture, alt=f"Frames of a sample after step {step} of {self.total}.", caption=f"Sample after step {step}")
 
     def curve(self, caption="", every=1):
         """Show the loss against the step. every: average over so many steps."""
-        import matplotlib.pyplot as plt
-
         if not self.history:
             return
         blocks = [self.history[i:i + every] for i in range(0, len(self.history), every)]
-        steps, losses = [b[-1][0] for b in blocks], [sum(loss for _, loss in b) / len(b) for b in blocks]
+        points = [(b[-1][0], sum(loss for _, loss in b) / len(b)) for b in blocks]
+        figure(self._curve(points), self._alt(points), caption)
+
+    @staticmethod
+    def _curve(points):
+        import matplotlib.pyplot as plt
+
         fig, ax = plt.subplots(figsize=(7, 3))
-        ax.plot(steps, losses, marker="o" if len(steps) < 30 else None)
+        ax.plot(*zip(*points), marker="o" if len(points) < 30 else None)
         ax.set(xlabel="training step", ylabel="loss", ylim=(0, None))
-        figure(fig, f"Line: the loss goes from {losses[0]:.2f} at step {steps[0]} to {losses[-1]:.2f} at step {steps[-1]}.", caption)
+        return fig
+
+    @staticmethod
+    def _alt(points):
+        (first, before), (last, after) = points[0], points[-1]
+        return f"Line: the loss goes from {before:.2f} at step {first} to {after:.2f} at step {last}."
 
 
 def clock(seconds):

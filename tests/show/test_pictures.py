@@ -172,6 +172,21 @@ def test_monitor_says_ten_lines_and_nothing_in_a_test_run(capsys):
     assert capsys.readouterr().out == "" and len(quiet.history) == 10
 
 
+def test_a_training_draws_its_curve_in_one_place_of_the_page(tmp_path):
+    """In a real kernel: ten lines with memory and time left, one picture that is drawn again, its alt text with it."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    source = ("from medgen_kit import show\nwatch = show.monitor(100)\n"
+              "for step in range(10, 101, 10): watch.update(step, loss=1 / step, seconds_left=100 - step, memory_mib=1536)")
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    outputs = NotebookClient(nb, timeout=120, kernel_name="python3").execute().cells[0].outputs
+    text = "".join(output.text for output in outputs if output.output_type == "stream")
+    assert text.count("1.5 GiB") == 10 and "step    50 of 100   loss 0.020   1.5 GiB   50 s left" in text
+    drawn = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert len(drawn) == 1 and drawn[0].metadata["image/png"]["alt"] == "Line: the loss goes from 0.10 at step 10 to 0.01 at step 100."
+
+
 def test_explorer_page_shows_one_clip(page, tmp_path):
     from medgen_kit.clip import Clip
 
