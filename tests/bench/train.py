@@ -17,6 +17,7 @@ compared too; it is mostly that of the libraries, so both must have the same one
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -240,6 +241,10 @@ if __name__ == "__main__":
         sys.exit(inside(given.inside, given.steps))
     if bool(given.finetrainers) != bool(given.finetrainers_source):
         parser.error("--finetrainers and --finetrainers-source are needed together")
+    if given.finetrainers and not shutil.which(given.finetrainers):
+        parser.error(f"--finetrainers {given.finetrainers}: there is no such interpreter")
+    if given.finetrainers and not (given.finetrainers_source / "finetrainers" / "__init__.py").is_file():
+        parser.error(f"--finetrainers-source {given.finetrainers_source} is no checkout of finetrainers: it has no finetrainers/__init__.py")
     figures = measure(given.steps, given.rounds, (given.finetrainers, given.finetrainers_source) if given.finetrainers else None)
     missed = report(figures)
     if given.json:
