@@ -244,7 +244,7 @@ if __name__ == "__main__":
     if given.finetrainers and not shutil.which(given.finetrainers):
         parser.error(f"--finetrainers {given.finetrainers}: there is no such interpreter")
     if given.finetrainers and not (given.finetrainers_source / "finetrainers" / "__init__.py").is_file():
-        parser.error(f"--finetrainers-source {given.finetrainers_source} is no checkout of finetrainers: it has no finetrainers/__init__.py")
+        parser.error(f"--finetrainers-source {given.finetrainers_source}: no checkout of finetrainers, it has no finetrainers/__init__.py")
     figures = measure(given.steps, given.rounds, (given.finetrainers, given.finetrainers_source) if given.finetrainers else None)
     missed = report(figures)
     if given.json:
