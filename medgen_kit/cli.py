@@ -98,6 +98,7 @@ def sample(prompt: str = typer.Argument("", help="One prompt; or give --prompts.
            vae_tiling: bool = typer.Option(False, "--vae-tiling", help="Decode in tiles."),
            compile: bool = typer.Option(False, "--compile", help="Compile the blocks first."),
            text_memory: str = typer.Option("", help="Read prompts layer by layer in so much host memory, for example 2GiB."),
+           precision: str = typer.Option("", help="float32, float16, bfloat16, int8 or nf4 of the transformer. Empty: by the GPU."),
            profile: str = PROFILE, name: str = RUN):
     """Generate one clip, or one for each prompt of a file, all labelled synthetic (generate.produce.produce).
 
@@ -109,7 +110,8 @@ def sample(prompt: str = typer.Argument("", help="One prompt; or give --prompts.
 
     if bool(prompt) == bool(prompts):
         raise KitError("give either one prompt or --prompts FILE.")
-    switches = {"offload": offload, "layerwise": layerwise, "vae_tiling": vae_tiling, "compile": compile, "text_memory": text_memory}
+    switches = {"offload": offload, "layerwise": layerwise, "vae_tiling": vae_tiling, "compile": compile, "text_memory": text_memory,
+                "precision": precision}
     pipe, own = (making.open_for_sampling(model, lora, **switches, say=typer.echo), {}) if model else _profile_model(profile, name, lora)
     changes = {"num_inference_steps": steps, "guidance_scale": guidance_scale, "sample_shift": shift, "num_frames": frames,
                "height": height, "width": width, "fps": fps, "accel": accel}
@@ -135,11 +137,8 @@ def _profile_model(profile, name, lora):
         hurry = "" if run.profile.name == "smoke" else " With --profile smoke it takes a few, and the pictures are poor."
         typer.echo(f"Run '{run.root.name}' has no finished model yet, so these stages are made first: {', '.join(lacking)}. "
                    f"That takes minutes, and the next time it is there.{hurry}")
-    sizes = run.profile.sample
-    own = {key: getattr(sizes, key) for key in ("num_inference_steps", "guidance_scale")} | {"fps": run.profile.data.fps}
-    if sizes.base_model:
-        own |= {key: getattr(sizes, key) for key in ("num_frames", "height", "width")}
-    return generate.open_generator(run.profile, make(run, "generate") / "pipeline"), own
+    pipe = generate.open_generator(run.profile, make(run, "generate") / "pipeline")
+    return pipe, vars(generate.profile_settings(pipe, run.profile))
 
 
 @typed.command()
@@ -176,16 +175,19 @@ def train(model: str = typer.Argument(help="Name of a model (medgen-kit plan --h
           count: int = typer.Option(500, help="Clips to fetch when CLIPS is medvideocap."),
           text_memory: str = typer.Option("", help="Read the text encoder layer by layer in so much host memory, for example 2GiB."),
           folder: str = typer.Option("", help="Where a downloaded copy of the model lies."),
+          fps: float = typer.Option(0, help="Frames a second that are read of the clips. 0: the model's."),
           only_cache: bool = typer.Option(False, "--only-cache", help="Precompute latents and captions, then stop.")):
     """Fine-tune a video model on captioned clips (generate.command.train). Start it with `accelerate launch` for more than one GPU.
 
     Example: medgen-kit train wan2.1-1.3b my_clips tuned --frames 17 --height 256 --width 256 --set max_steps=300
     """
-    from .generate import command
+    from .generate import command, loop
 
     size = dict(frames=frames, height=height, width=width)
-    typer.echo(command.train(model, clips, out, preset, settings, size, precision, caption, count, text_memory, only_cache, typer.echo,
-                             **({"folder": folder} if folder else {})))
+    said = command.train(model, clips, out, preset, settings, size, precision, caption, count, text_memory, only_cache, fps, typer.echo,
+                         **({"folder": folder} if folder else {}))
+    if loop.here().is_main_process:
+        typer.echo(said)
 
 
 @typed.command()

@@ -27,7 +27,7 @@ from .lean import encode_apart, text_dtype
 from .lora_file import PIPELINES
 from .material import own_clips
 from .models import MODELS
-from .opening import open_model
+from .opening import find, loose_weights, open_model
 from .quantize import KINDS
 from .recipe import Recipe, precision_for
 from .weights import read_json
@@ -74,7 +74,8 @@ def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_
     `tune`. align: folder of a finished stage `align`, which the two alignment losses need when they are on. text_options: see `Family`.
     opening: for `open_model`. Run again, it goes on. Raises KitError.
     """
-    folder, where, family = Path(folder), device(), family_named(family_name(place), **(text_options or {}))
+    folder, family = Path(folder), family_named(family_name(place, opening), fps=sizes.fps or None, **(text_options or {}))
+    where = "cpu" if loop.will_be_sharded() else device()          # an engine that shards moves the model itself
     with loop.here().main_process_first():
         store = encode(place, family, clips, Path(cache_folder or folder / "cache"), sizes, say, opening)
     pipe = open_model(place, dtype=dtype_of(sizes.precision), components=("transformer", "vae"),
@@ -82,21 +83,23 @@ def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_
     features, targets, heads = guides(store, clips, align, recipe)
     model = tune.Tuned(lora.attach(pipe.transformer.to(where), family, recipe), family, recipe, *heads).to(where)
     rows = kept_from_training(store)
-    before = tune.by_level(model.eval(), family, store, rows, recipe.seed)
+    judged = {}
     looks = Looks(pipe, family, store, rows, recipe, folder)
     figures = loop.fit(model.train(), tune.drawing(store, family, recipe, "train", features, targets),
                        lambda m, batch: tune.losses(m, batch, family, recipe), recipe, folder, say,
                        lambda step, total, left, means, _: show(watch, step, total, left, means, looks.fresh()), validate=looks,
-                       belongs={"model": pipe.kit["weights"], "clips": store.mark()})
+                       belongs={"model": pipe.kit["weights"], "clips": store.mark(), "precision": sizes.precision},
+                       before=lambda m: judged.update(before=tune.by_level(m.eval(), family, store, rows, recipe.seed)) or m.train())
     looks.save()
-    after = tune.by_level(model.eval(), family, store, rows, recipe.seed)
-    if not loop.here().is_main_process:
-        return figures
-    made = save(pipe, recipe, folder, figures.pop("state", None))
-    write_text(folder / "made.json", json.dumps({"place": str(place), "model": pipe.kit, "recipe": recipe.as_dict(), "clips": str(clips),
-                                                 "size": [sizes.frames, sizes.height, sizes.width], "steps": figures["steps"]}, indent=1))
-    return {**figures, "before": before, "after": after, "peak_memory_mib": memory(),
-            "file_mib": round(sum(path.stat().st_size for path in made) / 2**20, 2)}
+    judged["after"] = tune.by_level(model.eval(), family, store, rows, recipe.seed)
+    state, made = figures.pop("state", None), []
+    if loop.here().is_main_process:
+        made = save(pipe, recipe, folder, state)
+        write_text(folder / "made.json", json.dumps({
+            "place": str(place), "model": pipe.kit, "recipe": recipe.as_dict(), "clips": store.mark(), "fps": sizes.fps or family.fps,
+            "precision": sizes.precision, "size": [sizes.frames, sizes.height, sizes.width], "steps": figures["steps"]}, indent=1))
+    loop.here().wait_for_everyone()
+    return {**figures, **judged, "peak_memory_mib": memory(), "file_mib": round(sum(path.stat().st_size for path in made) / 2**20, 2)}
 
 
 def dtype_of(precision):
@@ -106,19 +109,22 @@ def dtype_of(precision):
     return DTYPES.get(precision) or {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision_for("auto")]
 
 
-def family_name(place):
-    """Family of a model by its name, or by the pipeline that a folder holds."""
+def family_name(place, opening=None):
+    """Family of a model by its name, by the pipeline that a folder or hub repository holds, or by the file of a transformer."""
     if place in MODELS:
         return MODELS[place].family
-    index = Path(place) / "model_index.json"
-    if not index.is_file():
-        raise KitError(f"'{place}' is no model's name, and no folder of a pipeline here. Names: {', '.join(MODELS)}.")
-    return PIPELINES.get(read_json(index).get("_class_name"), "")
+    hub = {"revision": None, "token": None, "local_files_only": False} | {
+        key: value for key, value in (opening or {}).items() if key in ("revision", "token", "local_files_only")}
+    found = find(str(place), "", ("scheduler",), hub).path
+    if (found / "model_index.json").is_file():
+        return PIPELINES.get(read_json(found / "model_index.json").get("_class_name"), "")
+    return loose_weights(found)[1].family
 
 
 def encode(place, family, clips, folder, sizes, say, opening):
     """The Cache of `clips`. Captions first, then clips, each with only its own encoder in memory."""
     started, dtype, clips = time.time(), dtype_of(sizes.precision), read_folder(clips)
+    say = say if loop.here().is_main_process else lambda _: None
     named = f"{place} {opening} {folder_mark(place) if Path(place).is_dir() else ''}"
     if sizes.text_memory:                              # the captions are then there already when the cache looks for them
         captions = ["", *(getattr(clip, sizes.caption) for clip in clips)]
@@ -127,7 +133,7 @@ def encode(place, family, clips, folder, sizes, say, opening):
     openers = [lambda parts=parts, kind=kind: open_model(place, dtype=kind, device=device(), components=parts, **opening)
                for parts, kind in (("text", text_dtype(dtype)), (("vae",), dtype))]
     store = precompute(openers, (named, named), family, clips, folder, [(sizes.frames, sizes.height, sizes.width)], sizes.caption, dtype,
-                       say=say)
+                       sizes.fps or None, say)
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

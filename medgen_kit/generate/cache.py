@@ -128,6 +128,10 @@ def precompute(openers, marks, family, clips, folder, buckets, caption="brief_ca
         return cache                                   # the very same files and settings: nothing is read again
     texts = encode_texts(openers[0], marks[0], family, captions, folder, dtype, say)
     rows, problems = encode_clips(openers[1], marks[1], family, clips, folder, buckets, dtype, fps, say)
+    slower = [row["fps"] for row, _ in rows if row["fps"] < 0.95 * fps]
+    if slower and family.name != "tiny":
+        say(f"{len(slower)} of {len(rows)} clips have fewer than {fps:g} frames a second (the least has {min(slower):g}). The model will "
+            "see them move faster than they do; give --fps or tune.fps their rate if all are alike.")
     if not rows:
         raise KitError(f"not one of the {len(clips)} clips can be used: {' '.join(problems[:3])}")
     for row, clip in rows:
@@ -143,8 +147,8 @@ def encode_texts(opener, text_mark, family, prompts, folder, dtype, say=print, b
     keys = {prompt: mark(text_mark, family.name, family.text_length, family.text_options, prompt, dtype) for prompt in prompts}
     missing = [prompt for prompt, key in keys.items() if key not in pool]
     pipe = opener() if missing else None
-    for start in range(0, len(missing), batch):
-        some = missing[start:start + batch]
+    alone, others = [p for p in missing if not p.strip()], [p for p in missing if p.strip()]      # Mochi may blank a batch that holds ""
+    for start, some in [(0, [prompt]) for prompt in alone] + [(k, others[k:k + batch]) for k in range(0, len(others), batch)]:
         for prompt, entry in zip(some, family.encode_prompts(pipe, some)):
             pool.put(keys[prompt], {name: v.to(dtype) if v.is_floating_point() else v for name, v in entry.items()})
         if start and start % (8 * batch) == 0:
@@ -165,7 +169,8 @@ def encode_clips(opener, video_mark, family, clips, folder, buckets, dtype, fps,
                 pipe = pipe or opener()
                 frames = cover(video.read(clip.path, indices=picked)[0], *bucket[1:])
                 pool.put(key, {"latents": family.encode_video(pipe, frames[None])[0].to(dtype)})
-            rows.append(({"file": Path(clip.path).name, "clip_id": clip.clip_id, "latents": key, "bucket": list(bucket)}, clip))
+            rows.append(({"file": Path(clip.path).name, "clip_id": clip.clip_id, "latents": key, "bucket": list(bucket),
+                          "fps": round(clip.fps / step, 3)}, clip))
         except DiskError:
             raise
         except VideoError as error:
@@ -177,10 +182,11 @@ def encode_clips(opener, video_mark, family, clips, folder, buckets, dtype, fps,
 
 
 def pick(clip, family, buckets, fps):
-    """(bucket, every how many-th frame, frame numbers) for a clip; VideoError when it is shorter than all buckets."""
+    """(bucket, frames of the file for one that is read, frame numbers) for a clip, by time: 24 frames a second become 16. A slower clip is
+    read frame by frame, so the model sees it move faster. VideoError when it is shorter than all buckets."""
     info = video.probe(clip.path)
-    step = max(1, round(info.fps / fps))
-    there = -(-info.frames // step)
+    step = max(1.0, round(info.fps / fps, 3))
+    there = int((info.frames - 1) / step) + 1
     bucket = choose_bucket(there, info.height, info.width, buckets)
     if bucket is None:
         raise VideoError(clip.path, "too_short", f"{there} frames at {fps:g} a second are fewer than the {min(b[0] for b in buckets)} of "

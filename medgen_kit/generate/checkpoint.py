@@ -1,7 +1,8 @@
 """Checkpoints of a training: safetensors, whole or not there, the last few kept, resumed exactly.
 
 A checkpoint holds what is trained (never the frozen base), the optimizer, averaged weights, gradient scaler, random states, and the step;
-the order of the clips needs no state (`stream`). Sharded engines (FSDP, DeepSpeed) write their shards themselves.
+the order of the clips needs no state (`stream`). Sharded engines (FSDP, DeepSpeed) write their shards themselves, the frozen base among
+them: keep few of those.
 """
 
 import json
@@ -16,7 +17,7 @@ from ..errors import KitError
 
 PART = ".checkpoint.part"
 MAY_DIFFER = ("max_steps", "minutes", "checkpoint_steps", "checkpoint_seconds", "keep", "validation_steps", "micro_batch",
-              "gradient_checkpointing")        # settings that change no weight
+              "gradient_checkpointing", "lr", "clip")        # settings with which a training may go on
 
 
 def checkpoints(folder):
@@ -71,7 +72,8 @@ def sharded(accelerator):
 
 def refuse_other(path, old, new):
     """KitError that names the settings in which a checkpoint differs from the recipe that should go on with it."""
-    differ = [f"{key} was {old.get(key)!r} and is {new[key]!r}" for key in new if key not in MAY_DIFFER and old.get(key) != new[key]]
+    may = MAY_DIFFER if new.get("schedule") == "constant" else MAY_DIFFER[1:]          # other schedules are spread over max_steps
+    differ = [f"{key} was {old.get(key)!r} and is {new[key]!r}" for key in new if key not in may and old.get(key) != new[key]]
     if differ:
         raise KitError(f"{path} was made with other settings: {'; '.join(differ)}. Set them back, or train in another folder.")
 
@@ -83,7 +85,7 @@ def write_parts(part, accelerator, model, optimizer, average):
     plain = accelerator.unwrap_model(model)
     save_file({name: p.detach().contiguous() for name, p in trained(plain).items()}, part / "weights.safetensors")
     inner = optimizer.state_dict()
-    tensors = {f"{number}.{key}": value.contiguous() for number, values in inner["state"].items() for key, value in values.items()
+    tensors = {f"{number}.{key}": value.clone() for number, values in inner["state"].items() for key, value in values.items()
                if torch.is_tensor(value)}
     others = {f"{number}.{key}": value for number, values in inner["state"].items() for key, value in values.items()
               if not torch.is_tensor(value)}

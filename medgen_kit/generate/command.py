@@ -1,8 +1,11 @@
 """What the commands `train` and `export` do: words of a command line into a recipe, and a trained LoRA into a model of its own."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
+
+import torch
 
 from ..errors import KitError
 from ..profiles import near
@@ -10,17 +13,17 @@ from . import adapt, loop, lora
 from .families import family_named
 from .material import own_clips
 from .models import MODELS
-from .opening import open_model
+from .opening import find, open_model
 from .recipe import Recipe, precision_for
 from .weights import read_json
 
 
 def train(place, clips, out, preset="medgen_as_run", settings=(), size=None, precision="", caption="brief_caption", count=500,
-          text_memory="", only_cache=False, say=print, **opening):
+          text_memory="", only_cache=False, fps=0, say=print, **opening):
     """Fine-tune as `medgen-kit train` does; one sentence that says what was made.
 
-    settings: texts "name=value" for the recipe. size: {"frames", "height", "width"}, 0 for what the model was made for. precision: of the
-    frozen weights, "" by the device. Raises KitError.
+    fps: frames a second that are read of the clips, 0 for the model's. settings: texts "name=value" for the recipe. size: {"frames",
+    "height", "width"}, 0 for what the model was made for. precision: of the frozen weights, "" by the device. Raises KitError.
     """
     recipe = Recipe.preset(preset, **parsed(settings))
     known = MODELS.get(place)
@@ -29,8 +32,8 @@ def train(place, clips, out, preset="medgen_as_run", settings=(), size=None, pre
         raise KitError("for a model of your own, say for which clips: --frames 17 --height 256 --width 256.")
     precision = precision or {"no": "float32", "fp16": "float16", "bf16": "bfloat16"}[precision_for("auto")]
     adapt.dtype_of(precision)
-    sizes, out = SimpleNamespace(**size, precision=precision, caption=caption, text_memory=text_memory), Path(out)
-    family = family_named(adapt.family_name(place))
+    sizes, out = SimpleNamespace(**size, precision=precision, caption=caption, text_memory=text_memory, fps=fps), Path(out)
+    family = family_named(adapt.family_name(place, opening))
     family.check(**size)
     with loop.here().main_process_first():
         folder = own_clips(clips, out / "clips", count, recipe.seed, say=say)
@@ -57,16 +60,27 @@ def parsed(settings):
 
 
 def export(tuned, out, scale=1.0, **opening):
-    """Fold the LoRA of the folder `tuned` into its base model and save the pipeline in `out`; one sentence. KitError when there is none."""
-    tuned, made = Path(tuned), Path(tuned) / "made.json"
+    """Fold what was trained in the folder `tuned` into its base model and save the pipeline in `out`; one sentence. Only the transformer is
+    held in memory; the other parts are copied. KitError when nothing was trained there, and when the base is not the one it was trained on.
+    """
+    tuned, out, made = Path(tuned), Path(out), Path(tuned) / "made.json"
     if not made.is_file():
         raise KitError(f"{tuned} holds no made.json, so no training was finished there. Give the folder that `medgen-kit train` filled.")
     facts = read_json(made)
-    pipe = open_model(facts["place"], **opening)
+    kept = adapt.DTYPES.get(facts["precision"], torch.bfloat16)
+    pipe = open_model(facts["place"], dtype=kept, components=("transformer",), **opening)
+    if pipe.kit["weights"] != facts["model"]["weights"]:
+        raise KitError(f"{facts['place']} holds other weights now than when {tuned} was trained on it. Give folder=, the model of that "
+                       "time.")
     if facts["recipe"]["lora_rank"]:
         pipe.load_lora_weights(str(tuned))
         pipe = lora.merge(pipe, scale)
     else:
-        pipe.transformer = type(pipe.transformer).from_pretrained(tuned / "transformer")
-    pipe.save_pretrained(str(out))
+        pipe.transformer = type(pipe.transformer).from_pretrained(tuned / "transformer", dtype=kept)
+    home = find(str(facts["place"]), opening.get("folder", ""), None, dict(revision=None, token=None, local_files_only=False)).path
+    if not (home / "model_index.json").is_file():
+        raise KitError(f"{facts['place']} is a transformer alone. Save it once as a pipeline, open_model(...).save_pretrained(folder), and "
+                       "train on that folder.")
+    shutil.copytree(home, out, ignore=lambda _, names: [name for name in names if name in ("transformer", ".cache")], dirs_exist_ok=True)
+    pipe.transformer.save_pretrained(out / "transformer")
     return f"{out} holds {facts['model']['model']} with what was trained in {tuned}; it loads as a plain pipeline."

@@ -1,6 +1,7 @@
 """The log of a training: one JSON line a step in log.jsonl, and TensorBoard's files where tensorboardX is installed."""
 
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -37,8 +38,9 @@ class Journal:
         values = torch.stack([losses[name].float() for name in names] + [torch.as_tensor(norm if norm is not None else 0.0,
                                                                                          device=losses[names[0]].device).float()]).tolist()
         row = dict(zip(names, values))
-        line = {"step": state["step"], **{name: round(value, 5) for name, value in row.items()}, "lr": lr, "norm": round(values[-1], 5),
-                "seconds": round(state["seconds"], 2), "memory_mib": memory()}
+        line = {"step": state["step"], **{name: round(value, 5) for name, value in row.items()}, "lr": lr,
+                "norm": round(values[-1], 5) if math.isfinite(values[-1]) else None, "seconds": round(state["seconds"], 2),
+                "memory_mib": memory()}
         self.rows.append(line)
         if self.writes:
             self.file.write(json.dumps(line) + "\n")

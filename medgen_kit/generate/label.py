@@ -46,6 +46,18 @@ def mark(frames):
     return marked
 
 
+def shared_facts(pipe, settings, image=None):
+    """What all clips of a run have in common, for sidecars and for resuming."""
+    told = {**vars(settings), "precision": str(pipe.transformer.dtype).removeprefix("torch."),
+            "scheduler": type(pipe.scheduler).__name__}
+    if settings.sample_shift is None:
+        own = pipe.scheduler.config
+        told["sample_shift"] = "dynamic" if own.get("use_dynamic_shifting") else own.get("flow_shift", own.get("shift"))
+    if image is not None:
+        told["first_frame"] = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
+    return {**model_facts(pipe), "settings": told}
+
+
 def model_facts(pipe):
     """{"model", "medical", "family", "source", "weights" (sha256), "lora" (its name, sha256, rank, scale, or None)} of a pipeline."""
     kit = getattr(pipe, "kit", None)

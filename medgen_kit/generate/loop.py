@@ -8,6 +8,7 @@ number of threads: sums in another order differ in the last digit).
 """
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -21,17 +22,19 @@ from .recipe import learning_rate, precision_for
 
 
 def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=None, validate=None, resume=True, stop_after=None,
-        belongs=None):
+        belongs=None, before=None):
     """Train what `requires_grad` in `model`; returns figures {"steps", "train_seconds", "history", "parameters"}.
 
     draw(step, first, count) -> dict: samples `first` to `first + count` of a step's batch. losses(model, batch) -> (total, {name: value}).
     folder: checkpoints and log.jsonl. watch(step, total, seconds_left, means, model): called twelve times. averaged: the part of the model
     that `recipe.ema` averages and `watch` is shown (default: all of it); its weights are the averaged ones afterwards. validate(model,
     step) -> dict for the log. stop_after: leave after this many steps (for tests). belongs: {name: value} of what else a
-    checkpoint must share with this training, such as its model and clips. Raises KitError when the loss is not a number, and for
+    checkpoint must share with this training, such as its model and clips. before(model): called once, on the devices, before anything is
+    trained or restored. Raises KitError when the loss is not a number, and for
     other settings' checkpoints.
     """
     accelerator, micro, rounds = start(recipe)
+    say = say if accelerator.is_main_process else lambda _: None
     optimizer = make_optimizer(model, recipe)
     if accelerator.scaler is None and not checkpoint.sharded(accelerator):
         model = accelerator.prepare(model)                 # the optimizer needs accelerate's wrapping only for a scaler or for shards
@@ -40,6 +43,8 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
     plain, parameters = accelerator.unwrap_model(model), [p for p in model.parameters() if p.requires_grad]
     shown = plain if averaged is None else averaged
     average = Average(shown, recipe.ema) if recipe.ema else None
+    if before is not None:
+        before(plain)
     state = checkpoint.restore(folder, accelerator, model, optimizer, average and average.model,
                                {**recipe.as_dict(), **(belongs or {})}) if resume else None
     if state:
@@ -50,6 +55,7 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
         state["total"] = recipe.max_steps
     journal = Journal(folder, state["step"], accelerator.is_main_process)
     first, clock, saved = state["step"], time.time() - state["seconds"], time.time()
+    stopping = done = False
     with stop_signals() as stopped:
         while state["step"] < state["total"]:
             step = state["step"]
@@ -68,30 +74,31 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
                         optimizer.zero_grad()
                 for name, value in parts.items():
                     sums[name] = sums.get(name, 0) + value.detach() / rounds
-            if average is not None:
+            if average is not None and not getattr(optimizer, "step_was_skipped", False):      # by the scaler, when fp16 overflows
                 average.step()
             row = journal.write(state, accelerator.reduce(sums, "mean"), optimizer.param_groups[0]["lr"], norm)
             if not all(value == value and abs(value) < float("inf") for value in row.values() if isinstance(value, float)):
                 raise KitError(f"the training loss is not a number at step {step}. Lower the learning rate (now {recipe.lr}) "
-                               "and run the same cell or command again: it goes on from the last checkpoint.")
+                               "or the largest norm of the gradient (clip), and run the same again: it goes on from the last checkpoint.")
             state["step"], state["seconds"] = step + 1, time.time() - clock
             if not state["calibrated"] and step + 1 - first == pace.FIRST:
                 pace.calibrate(state, recipe, state["seconds"], say)
             elif state["calibrated"] and recipe.minutes and step + 1 == state["total"] // 3:
                 pace.correct(state, recipe, say)
-            done, stopping = step + 1 == state["total"], bool(stopped) or step + 1 - first == stop_after
+            done = step + 1 == state["total"]
+            saving, stopping = agree(accelerator, due(step + 1, saved, recipe), bool(stopped) or step + 1 - first == stop_after)
             if (step + 1) % max(1, state["total"] // 12) == 0 or done:
                 tell(journal, state, say, watch, average, shown)
             if validate and recipe.validation_steps and ((step + 1) % recipe.validation_steps == 0 or done):
                 with averaged_weights(average), torch.random.fork_rng():
                     journal.note(step + 1, validate(plain, step + 1))
-            if done or stopping or due(step + 1, saved, recipe):
+            if done or stopping or saving:
                 checkpoint.save(folder, accelerator, model, optimizer, average and average.model, state, recipe.keep)
                 saved = time.time()
             if stopping:
                 break
     journal.close()
-    if stopped:
+    if stopping and not done and stop_after is None:
         raise KeyboardInterrupt(f"stopped after step {state['step']}; a checkpoint stands in {folder}")
     if average is not None:
         average.keep()
@@ -212,6 +219,20 @@ def tell(journal, state, say, watch, average, model):
     if watch is not None:
         with averaged_weights(average):
             watch(state["step"], state["total"], left, means, model)
+
+
+def will_be_sharded():
+    """Whether `accelerate launch` was told to shard the model (FSDP, DeepSpeed)."""
+    return any(os.environ.get(name, "").lower() == "true" for name in ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"))
+
+
+def agree(accelerator, saving, stopping):
+    """What all processes do: save when the first one's clock says so, stop when any was asked to. A process that decided by itself would
+    leave the others waiting."""
+    if accelerator.num_processes == 1:
+        return saving, stopping
+    flags = torch.tensor([float(saving and accelerator.is_main_process), float(stopping)], device=accelerator.device)
+    return tuple(bool(flag) for flag in accelerator.reduce(flags, "sum").tolist())
 
 
 def due(step, saved, recipe):

@@ -1,16 +1,18 @@
 """The clips that a fine-tuning reads: MedVideoCap-55K, the run's own, those of another scanner, or a folder of the user's."""
 
+import hashlib
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 
 from .. import sources, video
-from ..clip import Clip, read_folder, write_folder
+from ..clip import Clip, write_folder, write_text
 from ..errors import KitError
 
 AMBER = np.array([[0, 0, 0], [96, 44, 8], [214, 140, 60], [255, 232, 190]])           # colour map of the other scanner, dark to bright
-KEPT = 8                               # every so many-th clip is kept for judging
+KEPT = 8                               # one source in so many is kept for judging
 
 
 def own_clips(name, folder, count, seed=0, captioned="", say=print):
@@ -32,15 +34,22 @@ def medvideocap(folder, count, say):
     """The first `count` clips of MedVideoCap-55K; what was fetched before stays, and when it is all there the hub is not asked."""
     from ..sources.hub import medvideocap_clips
 
-    if (folder / "metadata.jsonl").is_file() and len(read_folder(folder)) >= count:
+    done = folder / "fetched.json"
+    if done.is_file() and json.loads(done.read_text(encoding="utf-8"))["count"] == count:
         return folder
     made, problems = medvideocap_clips(folder, count, say=say)
     for problem in problems[:3]:
         say(problem)
-    for number, clip in enumerate(made):
-        clip.split = "val" if number % KEPT == KEPT - 1 else "train"
+    for clip in made:
+        clip.split = split_of(clip.source_id)
     write_folder(folder, made)
+    write_text(done, json.dumps({"count": count, "problems": problems}))
     return folder
+
+
+def split_of(source):
+    """"val" for one source in KEPT, else "train": clips of one upload are never on both sides."""
+    return "val" if int(hashlib.sha256(str(source).encode()).hexdigest(), 16) % KEPT == 0 else "train"
 
 
 def other_scanner(folder, count, seed):

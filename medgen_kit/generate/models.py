@@ -71,7 +71,7 @@ MODELS = {model.name: model for model in (
     Model("medgen-14b", "wan", "MedGen, fine-tuned from Wan2.1 14B on MedVideoCap-55K", "FreedomIntelligence/MedGen-14B",
           base="wan2.1-14b", medical=True, parts=LARGE, sample_shift=5.0),
     Model("hunyuanvideo", "hunyuan", "HunyuanVideo, the base model of the paper", "hunyuanvideo-community/HunyuanVideo", parts=HUNYUAN,
-          frames=93, fps=24, guidance_scale=1.0, sample_shift=7.0),
+          frames=93, fps=24, guidance_scale=6.0, sample_shift=7.0),
     Model("mochi-1", "mochi", "Mochi 1 preview, the other base model of the paper (table 4)", "genmo/mochi-1-preview", parts=MOCHI,
           frames=85, width=848, fps=30, guidance_scale=4.5, num_inference_steps=64, sample_shift=1.0),
     Model("ltx-video", "ltx", "LTX-Video 2B: many pixels a token, so long clips fit a small GPU", "Lightricks/LTX-Video", parts=LTX,

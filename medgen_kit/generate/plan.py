@@ -214,11 +214,11 @@ def seconds_per_clip(setting, found, num_inference_steps, card):
 
 
 def host_memory(setting):
-    """{phase: GiB} of host memory. Weights go to the GPU file by file; what is offloaded stays in host memory."""
+    """{phase: GiB} of host memory. The transformer is read into host memory before it goes to the GPU; what is offloaded stays there."""
     encoder, base = text_weights(setting.model, setting.half)["gib"], weights(setting.model)["gib"]
     parked = encoder + base + weights(setting.model, "vae", setting.half)["gib"] if setting.offload == "none" else 0.0
     text = PROCESS + encoder if setting.text == "whole" else max(PROCESS, min(LAYERWISE, PROCESS + encoder))
-    main = PROCESS + min(base, SHARD)
+    main = PROCESS + base
     if setting.task == "sample" and setting.offload != "none":
         parts = (("transformer", setting.precision), ("vae", setting.half))
         main = PROCESS + sum(weights(setting.model, part, kind)["gib"] for part, kind in parts)

@@ -8,17 +8,19 @@
 import csv
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..clip import Clip, write_folder, write_text
 from ..errors import KitError
 from . import label
 from .families import family_of
+from .quantize import KINDS as STORED
 from .reader import Reader
 from .refuse import refusal
 from .sample import SampleSettings, alike, faster, is_tiny, noise_seed, sample_batch, shifted
 from .speed import accelerate_sampling, prepare
+from .weights import read_json
 
 TEXTS = ("prompt", "brief_caption")
 KINDS = (".txt", ".jsonl", ".json", ".csv")
@@ -126,7 +128,7 @@ def produce(pipe, prompts, out, settings=None, seed=0, seeds_per_prompt=1, batch
     if seeds_per_prompt < 1 or batch < 1:
         raise KitError("seeds_per_prompt and batch must be at least 1.")
     jobs = plan(rows, seed, seeds_per_prompt, negative_prompt)
-    facts = shared_facts(pipe, settings, image)
+    facts = label.shared_facts(pipe, settings, image)
     settle(out, resume, {**facts, "seed": seed, "seeds_per_prompt": seeds_per_prompt, "marked": bool(marked)})
     reasons = {number: why for number, row in enumerate(rows) if (why := refusal(row["prompt"]))}
     tell_refused(out, rows, reasons, say)
@@ -154,14 +156,15 @@ def produce_one(pipe, prompt, out, settings=None, seed=0, negative_prompt="", im
         clip = sample_batch(pipe, [prompt], [job.noise_seed], faster(settings, boost), negative_prompt, image, **call or {})[0]
     for note in boost.report()["notes"]:
         say(note)
-    return label.write(out, clip, settings.fps, sidecar_facts(job, shared_facts(pipe, settings, image), boost), marked)
+    return label.write(out, clip, settings.fps, sidecar_facts(job, label.shared_facts(pipe, settings, image), boost), marked)
 
 
-def open_for_sampling(model, lora="", offload="none", layerwise=False, vae_tiling=False, compile=False, text_memory="", say=print,
-                      **opening):
+def open_for_sampling(model, lora="", offload="none", layerwise=False, vae_tiling=False, compile=False, text_memory="", precision="",
+                      say=print, texts="", **opening):
     """The pipeline of a model's name or folder, ready on this machine: bfloat16 on a GPU that has it, float16 on one that has not (a T4),
     float32 on the CPU. The switches are those of `speed.prepare`. text_memory: leave the text encoder out and read prompts layer by layer
-    in so much host memory ("2GiB", see `reader`). opening: for `open_model`. Raises KitError as `open_model` and `prepare` do."""
+    in so much host memory ("2GiB", see `reader`), kept in the folder `texts`. precision: of the transformer, "int8" and "nf4" too;
+    "" by the device. opening: for `open_model`. Raises KitError as `open_model` and `prepare` do."""
     import torch
 
     from ..machine import device, facts
@@ -169,31 +172,23 @@ def open_for_sampling(model, lora="", offload="none", layerwise=False, vae_tilin
 
     where, capability = device(), facts()["capability"]
     dtype = torch.float32 if where == "cpu" else torch.bfloat16 if capability >= (8, 0) else torch.float16
+    dtype = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}.get(precision, dtype)
+    if precision in STORED:
+        opening["quantize"] = precision
     parts = ("transformer", "vae") if text_memory else None
     pipe = open_model(model, dtype, "cpu" if offload != "none" else where, lora, components=parts, **opening)
     if text_memory:
-        pipe.reader = Reader(model, family_of(pipe), dtype, text_memory, **opening)
+        kept = {name: value for name, value in opening.items() if name != "quantize"}
+        pipe.reader = Reader(model, family_of(pipe), dtype, text_memory, texts, **kept)
+    made = Path(lora) / "made.json" if lora else None
+    if made and made.is_file():
+        facts = read_json(made)
+        pipe.kit["trained"] = {"fps": facts["fps"], "sample_shift": facts["recipe"]["sample_shift"]}
     for sentence in prepare(pipe, offload, layerwise, vae_tiling, compile, where):
         say(sentence)
     kit = pipe.kit
     say(f"model: {kit['model']} ({'medical' if kit['medical'] else 'general, not medical'})" + (", with a LoRA" if kit.get("lora") else ""))
     return pipe
-
-
-def shared_facts(pipe, settings, image):
-    """What all clips of a run have in common, for sidecars and for resuming."""
-    import hashlib
-
-    import numpy as np
-
-    told = {**asdict(settings), "precision": str(pipe.transformer.dtype).removeprefix("torch."),
-            "scheduler": type(pipe.scheduler).__name__}
-    if settings.sample_shift is None:
-        own = pipe.scheduler.config
-        told["sample_shift"] = "dynamic" if own.get("use_dynamic_shifting") else own.get("flow_shift", own.get("shift"))
-    if image is not None:
-        told["first_frame"] = hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
-    return {**label.model_facts(pipe), "settings": told}
 
 
 def settle(out, resume, facts):
@@ -249,7 +244,7 @@ def make(pipe, jobs, out, settings, batch, facts, image, marked, say, call):
     if kept:
         say(f"{kept} of {len(jobs)} clips are there already")
     if reader := getattr(pipe, "reader", None):
-        reader.read({job.prompt for job in jobs} | {job.negative_prompt for job in jobs})
+        reader.read(sorted({text for job in jobs for text in (job.prompt, job.negative_prompt)}))
     with shifted(pipe, settings.sample_shift):
         for some in batches(pipe, jobs, batch):
             if all(done[job.name] for job in some):

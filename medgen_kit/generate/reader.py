@@ -6,6 +6,7 @@ So Wan2.1, whose text encoder alone takes 11 GB, samples on a Colab machine with
 import tempfile
 from pathlib import Path
 
+from ..run import folder_mark
 from .cache import Pool, mark
 from .lean import encode_apart
 
@@ -23,7 +24,7 @@ class Reader:
     def read(self, prompts):
         """Encode what is not known yet, all in one go: opening the encoder is what takes time."""
         if missing := [prompt for prompt in dict.fromkeys(prompts) if prompt not in self.keys]:
-            named = mark(self.place, sorted(self.opening.items()))
+            named = mark(self.place, sorted(self.opening.items()), folder_mark(self.place) if Path(self.place).is_dir() else "")
             self.keys |= encode_apart(self.place, named, self.family, missing, self.folder, self.dtype, self.memory, **self.opening)[0]
 
     def __call__(self, prompts, negative="", device="cpu"):

@@ -16,13 +16,17 @@ UNLABELLED = "it asks for output without its label, and every clip says that it 
 
 # words that begin the name of a place, a method or a disease; two words with capitals after "video of" are a person's name otherwise
 THINGS = ("Da|Circle|Foley|Swan|Kirschner|Fogarty|Billroth|Roux|Whipple|Nissen|Heller|Trendelenburg|Glasgow|Apgar|Doppler|Color|Colour|"
-          "Power|Pulsed|Continuous|Tissue|Papanicolaou|Gram|Giemsa|Masson|Prussian|Congo|Cushing|Graves|Crohn|Parkinson|Alzheimer|Hodgkin|Kaposi|"
+          "Power|Pulsed|Continuous|Tissue|Papanicolaou|Gram|Giemsa|Masson|Prussian|Congo|Cushing|Graves|Crohn|Parkinson|Alzheimer|Hodgkin|"
+          "Kaposi|"
           "Marfan|Down|Turner|Ewing|Wilms|Barrett|Meckel|Purkinje|Langerhans|Kupffer|Bowman|Henle|Fallot|Ebstein|Wolff|Brugada|Computed|"
           "Magnetic|Positron|Intensive|Operating|Emergency|Left|Right|Upper|Lower|Patient|Dr|Mr|Mrs|Ms|Prof|A|An|The|This|In|Synthetic|"
-          "Anterior|Posterior|Medial|Lateral|Superior|Inferior|Blood|Heart|Brain|Knee|Hip|Chest|Lumbar|Cervical|Thoracic|Human|Deep|Open|Total|Normal|Acute|Chronic|Red|White|Bone|Skin|Lung|Liver|Kidney|Eye")
+          "Anterior|Posterior|Medial|Lateral|Superior|Inferior|Blood|Heart|Brain|Knee|Hip|Chest|Lumbar|Cervical|Thoracic|Human|Deep|Open|"
+          "Total|Normal|Acute|Chronic|Red|White|Bone|Skin|Lung|Liver|Kidney|Eye")
 PARTS = (r"\w*(?:tomy|scop(?:ic|y|e)|gra(?:phy|m|phic)|plasty|itis|osis|oma|tion|sion|ular|iac|ing|ment|log(?:y|ic)|ical|enal|ural)|"
          r"surgery|valve|wall|artery|vein|nerve|muscle|bone|joint|spine|pressure|failure|disease|syndrome|cancer|scan|view|room|care|"
-         r"hospital|clinic|pulmonary|coronary")                                     # a name of two words has no such word in it
+         r"hospital|clinic|pulmonary|coronary|cysts?|cells?|carcinoma|heart|fetal|foetal|basal|squamous|tissue|lesion|ulcer|polyp|stone|"
+         r"fracture|wound|burn|graft|flap|suture|needle|probe|imaging|ultrasound|doppler|mode|axis|chamber|atrium|ventricle|aort(?:a|ic)|"
+         r"mitral|gastric|bowel|colon|uterus|ovar(?:y|ian)|thyroid|prostate|bladder|retina|cornea|eye|ear|tooth|teeth|embryo")   # a name has no such word in it
 FOLLOWED = (r"(?! (?:disease|syndrome|sign|lesion|tumou?r|sarcoma|lymphoma|cells?|ulcer|fracture|deformity|o?esophagus|diverticulum|nodes?|"
             r"aneurysm|arter(?:y|ies)|ducts?|space|view|robot|catheter|procedure|operation|repair|method|stain|test|score|position|"
             r"manoe?uv(?:er|re)|fib(?:er|re)s?|tube|valve|forceps|retractor|classification|protocol|anastomosis|malformation|palsy))")
@@ -55,15 +59,17 @@ RULES = (                                           # (pattern, reason, what it 
     (r"\b(?:as|for|like) (?:\w+ )?(?:proof|an alibi|evidence(?! of))\b", EVIDENCE, "as proof, as evidence"),
     (r"\bin court\b|\bto (?:show|convince|fool|deceive|trick) (?:the |my |a |an |our )?(?:judge|jury|insurer|insurance|employer|boss|"
      r"school|police|court|radiologist|patients?)\b", EVIDENCE, "in court; to show the judge; to fool the insurer"),
-    (r"\b(?:prov(?:e|es|ing)|pretend(?:ing)?) (?:that )?(?:i|he|she|they|we|you|my \w+|the patient)\b", EVIDENCE, "to prove that he has"),
+    (r"\b(?:prov(?:e|es|ing)|pretend(?:ing)?) (?:that )?(?:i|he|she|they|we|you|my \w+)\b", EVIDENCE, "to prove that he has"),
     (r"\bsick (?:leave|note)\b|\bfit note\b", EVIDENCE, "to obtain something with it"),
     (rf"\bpatient {PERSON}", EVIDENCE, "patient <Name Surname>"),
     (rf"\b{PICTURE} (?:of|from|belonging to|for) {PERSON}", EVIDENCE, "scan of <Name Surname>"),
     (r"\b(?:real|actual|identifiable|named) patient's", EVIDENCE, "a real patient's scan"),
     (r"\b(?:patient'?s? name|date of birth|hospital (?:number|logo)|signature)\b.{0,40}\b(?:burn(?:ed|t) in|stamped|overlaid|written|"
      r"visible|in the corner)", EVIDENCE, "an identity in the picture"),
+    (r"\b(?:remov(?:e|ed|ing)|hid(?:e|den|ing)|eras(?:e|ed|ing)|crop(?:ped)? out|delete) (?:the |any |a |its )?(?:\w+ ){0,2}?watermarks?\b",
+     UNLABELLED, "take the mark away"),
     (r"\b(?:remov(?:e|ed|ing)|without|hid(?:e|den|ing)|no|eras(?:e|ed|ing)|crop(?:ped)? out|delete) (?:the |any |a |its )?(?:\w+ ){0,2}?"
-     r"(?:watermarks?|synthetic (?:mark|label|sign|text)s?|ai labels?|disclaimers?)\b", UNLABELLED, "without the label"),
+     r"(?:synthetic (?:mark|label|sign|text)s?|ai labels?|disclaimers?)\b", UNLABELLED, "without the label"),
     (r"\b(?:indistinguishable from|pass(?:es|ing)? (?:off )?(?:as|for)) (?:a |an )?(?:real|genuine|authentic)\b", EVIDENCE,
      "meant to pass as real"),
 )

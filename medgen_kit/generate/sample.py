@@ -13,6 +13,7 @@ from .. import sources, video
 from ..clip import Clip, write_folder, write_text
 from ..errors import KitError
 from ..machine import device
+from ..run import runs_root
 from . import label
 from .pipeline import load_pipeline
 from .prompts import make_prompts
@@ -54,6 +55,10 @@ class SampleSettings:
         known = MODELS.get(named) or next(model for model in MODELS.values() if model.family == family.name)
         own = {name: getattr(known, name) for name in ("num_inference_steps", "guidance_scale", "height", "width", "fps")}
         own["num_frames"] = known.frames
+        trained = getattr(pipe, "kit", {}).get("trained")                  # a LoRA of ours says how it was trained
+        if trained:
+            own |= {"fps": trained["fps"]} | {name: trained[name] for name in ("sample_shift",) if family.name in ("wan", "hunyuan")}
+            own |= {"guidance_scale": 1.0} if family.name == "hunyuan" else {}
         if is_tiny(pipe):
             own |= {"num_frames": pipe.config.num_frames, "height": pipe.vae.config.size, "width": pipe.vae.config.size}
         made = cls(**own | {name: value for name, value in changes.items() if value is not None})
@@ -82,11 +87,25 @@ def open_generator(profile, folder):
     sizes = profile.sample
     if sizes.base_model:
         return open_for_sampling(sizes.base_model, sizes.lora, sizes.offload, sizes.layerwise, sizes.vae_tiling, sizes.compile,
-                                 sizes.text_memory)
+                                 sizes.text_memory, sizes.precision, texts=runs_root() / ".texts")
     pipe = load_pipeline(folder).to(device())
     if sizes.lora:
         load_lora(pipe, sizes.lora)
     return pipe
+
+
+def profile_settings(pipe, profile):
+    """The SampleSettings of a profile: steps, guidance, sizes and acceleration from its section `sample`, frames a second from the course's
+    clips for MedGen-tiny, from the model for others."""
+    names = ("num_inference_steps", "guidance_scale", "num_frames", "height", "width", "accel")
+    return SampleSettings.of(pipe, **{name: getattr(profile.sample, name) for name in names},
+                             fps=profile.data.fps if is_tiny(pipe) else None)
+
+
+def read_ahead(pipe, prompts):
+    """Let a pipeline without a text encoder (`reader`) encode these prompts now, all in one go; others need no such thing."""
+    if reader := getattr(pipe, "reader", None):
+        reader.read([*prompts, ""])
 
 
 def sample_batch(pipe, prompts, noise_seeds, settings, negative_prompt="", image=None, **call):
@@ -213,8 +232,7 @@ def generate_clips(pipe, prompts, settings, seed=0, batch=33, say=None):
     """
     prompts, clips, accel = list(prompts), {}, getattr(settings, "accel", "off")
     batch = batch if is_tiny(pipe) else 1
-    if reader := getattr(pipe, "reader", None):
-        reader.read([*prompts, ""])                            # the text encoder is opened once for all of them
+    read_ahead(pipe, prompts)
     with shifted(pipe, getattr(settings, "sample_shift", None)):
         for group in alike(pipe, prompts):
             for start in range(0, len(group), batch):
@@ -282,10 +300,13 @@ def build(work):
         raise KitError(f"sample.prompts is {sizes.prompts}; at least 3 are needed, so that one is an unseen combination.")
     rows = make_prompts(sizes.prompts, work.profile.seed)
     pipe = open_generator(work.profile, work.inputs["generate"] / "pipeline")
-    clips = generate_clips(pipe, [row["prompt"] for row in rows], sizes, work.profile.seed, say=work.say)
+    how = profile_settings(pipe, work.profile)
+    clips = generate_clips(pipe, [row["prompt"] for row in rows], how, work.profile.seed, say=work.say)
     np.savez_compressed(work.out / "frames.npz", frames=key_frames(clips))
     write_text(work.out / "prompts.json", json.dumps(rows))
-    facts = {**label.model_facts(pipe), "settings": {key: value for key, value in sizes.as_dict().items() if key != "prompts"}}
-    write_clips(work.out, clips, rows, work.profile.data.fps, sizes.base_model or "MedGen-tiny", facts, work.profile.seed)
+    with accelerate_sampling(pipe, how.accel) as boost:
+        facts = label.shared_facts(pipe, how)
+        facts["settings"] |= {"scheduler": boost.solver, "steps_taken": boost.steps(how.num_inference_steps)}
+    write_clips(work.out, clips, rows, how.fps, sizes.base_model or "MedGen-tiny", facts, work.profile.seed)
     return {"prompts": len(rows), "unseen": sum(row["unseen"] for row in rows), "num_inference_steps": sizes.num_inference_steps,
             "guidance_scale": sizes.guidance_scale, "model": sizes.base_model or "MedGen-tiny"}

@@ -22,6 +22,7 @@ class Tuned(nn.Module):
         super().__init__()
         self.transformer, self.family, self.hidden = transformer, family, None
         self.dtype = transformer.dtype                     # of its matrices: a few small parts of a 16-bit model stay float32
+        self._no_split_modules = getattr(transformer, "_no_split_modules", None)           # what FSDP shards by
         width = family.width(transformer)
         if recipe.repa:
             self.projector = nn.Sequential(nn.Linear(width, 256), nn.SiLU(), nn.Linear(256, features))

@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,10 +18,10 @@ from medgen_kit.align import ConceptSet, VideoTextModel, text_tower, train_token
 from medgen_kit.cli import typed
 from medgen_kit.clip import Clip, read_folder, write_folder
 from medgen_kit.generate import Recipe, adapt, command, journal
-from medgen_kit.generate.material import own_clips, tinted
+from medgen_kit.generate.material import own_clips, split_of, tinted
 from tests.generate import tiny_families
 
-SIZES = SimpleNamespace(frames=9, height=32, width=32, precision="float32", caption="brief_caption", text_memory="")
+SIZES = SimpleNamespace(frames=9, height=32, width=32, precision="float32", caption="brief_caption", text_memory="", fps=0)
 RECIPE = dict(batch=2, max_steps=6, lora_rank=4, lora_alpha=8, lr=5e-3, mixed_precision="no", checkpoint_steps=2, validation_steps=3)
 WORDS = ("the left ventricle contracts normally", "the left ventricle contracts weakly")
 
@@ -73,6 +76,11 @@ def test_clips_become_a_lora_that_a_plain_pipeline_loads(home, clips, tmp_path):
     assert np.allclose(sample(merged), sample(tuned), atol=1e-3) and not getattr(merged.transformer, "peft_config", None)
     again = adapt.fine_tune(str(home), clips, tmp_path, Recipe(**RECIPE), SIZES, quiet)
     assert again["after"] == done["after"], "a finished training is not trained again"
+    (tmp_path / "elsewhere").mkdir()
+    facts["place"] = str(tmp_path / "merged")
+    (tmp_path / "elsewhere" / "made.json").write_text(json.dumps(facts))
+    with pytest.raises(KitError, match="holds other weights now"):
+        command.export(tmp_path / "elsewhere", tmp_path / "x")
     with pytest.raises(KitError, match="model was .* and is"):
         adapt.fine_tune(str(tmp_path / "merged"), clips, tmp_path, Recipe(**RECIPE), SIZES, quiet)
     with pytest.raises(KitError, match="clips was .* and is"):
@@ -153,6 +161,23 @@ def test_the_commands_train_and_export(home, clips, tmp_path):
         call("train", home, tmp_path / "no_such_clips", tmp_path / "bad", *size)
     with pytest.raises(KitError, match="holds no made.json"):
         call("export", tmp_path, tmp_path / "bad")
+
+
+def test_the_command_ends_well_on_two_processes(home, clips, tmp_path):
+    """torchrun on the CPU: the first process fetches, precomputes, says and saves; the second waits for it."""
+    words = ["train", home, clips, tmp_path / "tuned", "--frames", 9, "--height", 32, "--width", 32, "--set", "max_steps=3", "--set", "batch=2",
+             "--set", "mixed_precision=no", "--set", "lora_rank=4"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(22000 + os.getpid() % 20000)]
+    end = subprocess.run([*launcher, "-m", "medgen_kit", *map(str, words)], capture_output=True, text=True, timeout=300,
+                         env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert end.returncode == 0, end.stderr[-2000:]
+    assert end.stdout.count("3 steps") == 1 and end.stdout.count("clips precomputed") == 1
+    WanPipeline.from_pretrained(home).load_lora_weights(str(tmp_path / "tuned"))
+
+
+def test_clips_of_one_upload_are_on_one_side():
+    sides = [split_of(f"upload {k}") for k in range(400)]
+    assert 0.07 < sides.count("val") / 400 < 0.18 and split_of("upload 3") == split_of("upload 3")
 
 
 def test_the_other_scanner_is_amber_and_keeps_clips_for_judging(tmp_path):

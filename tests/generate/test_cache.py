@@ -66,6 +66,15 @@ def test_clips_go_into_buckets_and_what_cannot_be_used_is_named(home, clips, tmp
     assert store.latent(store.rows[0]).shape == (16, 3, 4, 4) and store.latent(store.rows[3]).shape == (16, 2, 4, 8)
 
 
+def test_frames_are_picked_by_time():
+    """24 frames a second become 16: every 1.5th frame, from the middle; a slow clip is read frame by frame."""
+    family = FAMILIES["wan"]()
+    numbers = family.pick(48, 9, 1.5)
+    assert len(numbers) == 9 and numbers[0] > 10 and numbers[-1] < 47 and abs((numbers[-1] - numbers[0]) / 8 - 1.5) < 0.1
+    assert family.pick(12, 9, 1.0) == list(range(1, 10)) and max(family.pick(13, 9, 1.5)) <= 12
+    assert all(b > a for a, b in zip(numbers, numbers[1:]))
+
+
 def test_what_is_stored_is_what_the_encoders_say(home, clips, tmp_path):
     openers, family = Openers(home), FAMILIES["wan"]()
     store = make(openers, clips, tmp_path / "cache")

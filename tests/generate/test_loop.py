@@ -46,10 +46,10 @@ def straight(cache, tmp_path_factory):
     return weights(model), figures
 
 
-def start(home, name, changes, kill_at=0, launcher=(sys.executable,)):
+def start(home, name, changes, kill_at=0, launcher=(sys.executable,), timeout=None):
     """Run tests.generate.tuning in a process of its own."""
     return subprocess.run([*launcher, "-m", "tests.generate.tuning", str(home), name, json.dumps(changes), str(kill_at)], cwd=ROOT,
-                          capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+                          capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=timeout)
 
 
 def test_every_clip_comes_once_an_epoch_and_a_batch_is_of_one_bucket():
@@ -140,6 +140,50 @@ def test_a_process_that_is_killed_resumes_in_another(home, cache):
     assert torch.equal(torch.load(home / "cut.pt"), torch.load(home / "uncut.pt"))
 
 
+def test_two_processes_save_and_stop_together(home):
+    """Each has a clock of its own; one that saved or stopped by it would leave the other waiting for ever."""
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(21000 + os.getpid() % 20000))
+    end = start(home, "clocks", {"checkpoint_steps": 0, "checkpoint_seconds": 0.05, "max_steps": 60}, launcher=torchrun, timeout=200)
+    assert end.returncode == 0, end.stderr[-2000:]
+    assert checkpoint.checkpoints(home / "clocks")[-1].name == "checkpoint-0000060"
+    again = start(home, "clocks", {"checkpoint_steps": 0, "checkpoint_seconds": 0.05, "max_steps": 64}, launcher=torchrun, timeout=200)
+    assert again.returncode == 0 and again.stdout.count("goes on at step 60") == 1, "said once"
+
+
+def test_an_optimizer_whose_states_share_memory_is_saved(cache, tmp_path):
+    """As the 8-bit ones' do: one table for all parameters."""
+    model, _ = make_model(Recipe(**SETTINGS))
+    accelerator, _, _ = loop.start(Recipe(**SETTINGS))
+    optimizer = loop.make_optimizer(model, Recipe(**SETTINGS))
+    table = torch.arange(4.0)
+    for parameter in optimizer.param_groups[0]["params"]:
+        optimizer.state[parameter] = {"step": torch.tensor(1.0), "exp_avg": torch.zeros_like(parameter), "qmap": table,
+                                      "exp_avg_sq": torch.zeros_like(parameter)}
+    more = checkpoint.write_parts(tmp_path, accelerator, model, optimizer, None)
+    fresh = loop.make_optimizer(model, Recipe(**SETTINGS))
+    checkpoint.read_parts(tmp_path, accelerator, model, fresh, None, more)
+    assert all(torch.equal(state["qmap"], table) for state in fresh.state.values()) and len(fresh.state) == len(optimizer.state)
+
+
+def test_the_engines_are_what_accelerate_reads_and_shard_any_family():
+    import functools
+    from types import SimpleNamespace
+
+    from accelerate.commands.config.config_args import load_config_from_file
+    from accelerate.utils import fsdp_utils
+    from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
+
+    folder = ROOT / "medgen_kit" / "generate" / "engines"
+    kinds = {path.stem: str(load_config_from_file(str(path)).distributed_type) for path in folder.glob("*.yaml")}
+    assert {name: kind.split(".")[-1] for name, kind in kinds.items()} == {
+        "ddp": "MULTI_GPU", "fsdp": "FSDP", "zero2": "DEEPSPEED", "zero3": "DEEPSPEED"}
+    assert "fsdp_transformer_layer_cls_to_wrap" not in load_config_from_file(str(folder / "fsdp.yaml")).fsdp_config
+    plugin = SimpleNamespace(auto_wrap_policy=functools.partial(transformer_auto_wrap_policy), transformer_cls_names_to_wrap=None)
+    model, _ = make_model(Recipe(**SETTINGS))
+    policy = fsdp_utils.fsdp2_prepare_auto_wrap_policy(plugin, model)
+    assert [policy(module) for module in model.modules()].count(True) == len(model.transformer.blocks)
+
+
 def test_validation_disturbs_nothing_and_is_logged(cache, straight, tmp_path):
     looked = []
 
@@ -181,12 +225,15 @@ def test_only_whole_checkpoints_count_and_the_last_are_kept(cache, straight, tmp
 
 def test_a_checkpoint_of_other_settings_is_refused_by_name(cache, tmp_path):
     fine_tune(cache, tmp_path, Recipe(**SETTINGS), stop_after=2)
-    with pytest.raises(KitError, match="lr was 0.001 and is 0.01"):
-        fine_tune(cache, tmp_path, Recipe(**SETTINGS | {"lr": 1e-2}))
+    with pytest.raises(KitError, match="weight_decay was 0.01 and is 0.1"):
+        fine_tune(cache, tmp_path, Recipe(**SETTINGS | {"weight_decay": 0.1}))
     with pytest.raises(KitError, match="lora_rank was 4 and is 8"):
         fine_tune(cache, tmp_path, Recipe(**SETTINGS | {"lora_rank": 8}))
     model, figures = fine_tune(cache, tmp_path, Recipe(**SETTINGS | {"max_steps": 4, "keep": 5}))
-    assert figures["steps"] == 4, "how long and what is kept may change"
+    assert figures["steps"] == 4, "how long, how fast and what is kept may change"
+    fine_tune(cache, tmp_path / "falling", Recipe(**SETTINGS | {"schedule": "cosine"}), stop_after=2)
+    with pytest.raises(KitError, match="max_steps was 24 and is 48"):
+        fine_tune(cache, tmp_path / "falling", Recipe(**SETTINGS | {"schedule": "cosine", "max_steps": 48}))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

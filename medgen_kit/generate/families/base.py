@@ -33,9 +33,9 @@ class Family:
                                f"for example {near}.")
 
     def pick(self, total, frames, step):
-        """Which `frames` of a clip's `total` are read: the middle ones, every `step`-th (no frame twice)."""
-        first = (total - ((frames - 1) * step + 1)) // 2
-        return [first + k * step for k in range(frames)]
+        """Which `frames` of a clip's `total` are read: the middle ones, one each `step` frames (a number, at least 1, not always whole)."""
+        first = max(0, (total - 1 - round((frames - 1) * step)) // 2)
+        return [min(total - 1, first + round(k * step)) for k in range(frames)]
 
     def encode_prompts(self, pipe, prompts):
         """One dict of CPU tensors per prompt, as long as the prompt is (nothing is stored of the padding)."""
