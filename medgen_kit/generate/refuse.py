@@ -26,7 +26,7 @@ PARTS = (r"\w*(?:tomy|scop(?:ic|y|e)|gra(?:phy|m|phic)|plasty|itis|osis|oma|tion
          r"surgery|valve|wall|artery|vein|nerve|muscle|bone|joint|spine|pressure|failure|disease|syndrome|cancer|scan|view|room|care|"
          r"hospital|clinic|pulmonary|coronary|cysts?|cells?|carcinoma|heart|fetal|foetal|basal|squamous|tissue|lesion|ulcer|polyp|stone|"
          r"fracture|wound|burn|graft|flap|suture|needle|probe|imaging|ultrasound|doppler|mode|axis|chamber|atrium|ventricle|aort(?:a|ic)|"
-         r"mitral|gastric|bowel|colon|uterus|ovar(?:y|ian)|thyroid|prostate|bladder|retina|cornea|eye|ear|tooth|teeth|embryo")   # a name has no such word in it
+         r"mitral|gastric|bowel|colon|uterus|ovar(?:y|ian)|thyroid|prostate|bladder|retina|cornea|eye|ear|tooth|teeth|embryo")                  # a name has no such word in it
 FOLLOWED = (r"(?! (?:disease|syndrome|sign|lesion|tumou?r|sarcoma|lymphoma|cells?|ulcer|fracture|deformity|o?esophagus|diverticulum|nodes?|"
             r"aneurysm|arter(?:y|ies)|ducts?|space|view|robot|catheter|procedure|operation|repair|method|stain|test|score|position|"
             r"manoe?uv(?:er|re)|fib(?:er|re)s?|tube|valve|forceps|retractor|classification|protocol|anastomosis|malformation|palsy))")

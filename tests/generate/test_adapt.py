@@ -165,8 +165,8 @@ def test_the_commands_train_and_export(home, clips, tmp_path):
 
 def test_the_command_ends_well_on_two_processes(home, clips, tmp_path):
     """torchrun on the CPU: the first process fetches, precomputes, says and saves; the second waits for it."""
-    words = ["train", home, clips, tmp_path / "tuned", "--frames", 9, "--height", 32, "--width", 32, "--set", "max_steps=3", "--set", "batch=2",
-             "--set", "mixed_precision=no", "--set", "lora_rank=4"]
+    words = ["train", home, clips, tmp_path / "tuned", "--frames", 9, "--height", 32, "--width", 32, "--set", "max_steps=3",
+             "--set", "batch=2", "--set", "mixed_precision=no", "--set", "lora_rank=4"]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(22000 + os.getpid() % 20000)]
     end = subprocess.run([*launcher, "-m", "medgen_kit", *map(str, words)], capture_output=True, text=True, timeout=300,
                          env={**os.environ, "OMP_NUM_THREADS": "1"})

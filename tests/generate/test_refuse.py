@@ -47,7 +47,8 @@ MADE = [
     "Echocardiogram of Mitral Valve Prolapse",
     "a CT scan read for evidence of metastases", "a manipulated distal radius fracture in a cast",
     "MRI of Anterior Cruciate Ligament tear", "Clip of Basal Cell Carcinoma excision", "Ultrasound of Fetal Heart",
-    "Ultrasound of Baker Cyst in the popliteal fossa", "colonoscopy, no watermark or text", "the reflex test proves that the patient is awake"]
+    "Ultrasound of Baker Cyst in the popliteal fossa", "colonoscopy, no watermark or text",
+    "the reflex test proves that the patient is awake"]
 
 
 @pytest.mark.parametrize("reason, prompt", [(reason, prompt) for reason, prompts in REFUSED.items() for prompt in prompts])
