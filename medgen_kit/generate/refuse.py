@@ -22,11 +22,12 @@ THINGS = ("Da|Circle|Foley|Swan|Kirschner|Fogarty|Billroth|Roux|Whipple|Nissen|H
           "Magnetic|Positron|Intensive|Operating|Emergency|Left|Right|Upper|Lower|Patient|Dr|Mr|Mrs|Ms|Prof|A|An|The|This|In|Synthetic|"
           "Anterior|Posterior|Medial|Lateral|Superior|Inferior|Blood|Heart|Brain|Knee|Hip|Chest|Lumbar|Cervical|Thoracic|Human|Deep|Open|"
           "Total|Normal|Acute|Chronic|Red|White|Bone|Skin|Lung|Liver|Kidney|Eye")
+# a name of two words has no such word in it
 PARTS = (r"\w*(?:tomy|scop(?:ic|y|e)|gra(?:phy|m|phic)|plasty|itis|osis|oma|tion|sion|ular|iac|ing|ment|log(?:y|ic)|ical|enal|ural)|"
          r"surgery|valve|wall|artery|vein|nerve|muscle|bone|joint|spine|pressure|failure|disease|syndrome|cancer|scan|view|room|care|"
          r"hospital|clinic|pulmonary|coronary|cysts?|cells?|carcinoma|heart|fetal|foetal|basal|squamous|tissue|lesion|ulcer|polyp|stone|"
          r"fracture|wound|burn|graft|flap|suture|needle|probe|imaging|ultrasound|doppler|mode|axis|chamber|atrium|ventricle|aort(?:a|ic)|"
-         r"mitral|gastric|bowel|colon|uterus|ovar(?:y|ian)|thyroid|prostate|bladder|retina|cornea|eye|ear|tooth|teeth|embryo")                  # a name has no such word in it
+         r"mitral|gastric|bowel|colon|uterus|ovar(?:y|ian)|thyroid|prostate|bladder|retina|cornea|eye|ear|tooth|teeth|embryo")
 FOLLOWED = (r"(?! (?:disease|syndrome|sign|lesion|tumou?r|sarcoma|lymphoma|cells?|ulcer|fracture|deformity|o?esophagus|diverticulum|nodes?|"
             r"aneurysm|arter(?:y|ies)|ducts?|space|view|robot|catheter|procedure|operation|repair|method|stain|test|score|position|"
             r"manoe?uv(?:er|re)|fib(?:er|re)s?|tube|valve|forceps|retractor|classification|protocol|anastomosis|malformation|palsy))")
