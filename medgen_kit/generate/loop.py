@@ -8,6 +8,7 @@ number of threads: sums in another order differ in the last digit).
 """
 
 import contextlib
+import math
 import os
 import signal
 import threading
@@ -28,10 +29,9 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
     draw(step, first, count) -> dict: samples `first` to `first + count` of a step's batch. losses(model, batch) -> (total, {name: value}).
     folder: checkpoints and log.jsonl. watch(step, total, seconds_left, means, model): called twelve times. averaged: the part of the model
     that `recipe.ema` averages and `watch` is shown (default: all of it); its weights are the averaged ones afterwards. validate(model,
-    step) -> dict for the log. stop_after: leave after this many steps (for tests). belongs: {name: value} of what else a
-    checkpoint must share with this training, such as its model and clips. before(model): called once, on the devices, before anything is
-    trained or restored. Raises KitError when the loss is not a number, and for
-    other settings' checkpoints.
+    step) -> dict for the log. stop_after: leave after this many steps (for tests). belongs: {name: value} of what else a checkpoint must
+    share with this training, such as its model and clips. before(model): called once, on the devices, before anything is trained or
+    restored. Raises KitError when the loss is not a number, and for other settings' checkpoints.
     """
     accelerator, micro, rounds = start(recipe)
     say = say if accelerator.is_main_process else lambda _: None
@@ -61,25 +61,10 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
             step = state["step"]
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, state["total"], recipe)
-            sums = {}
-            for turn in range(rounds):
-                with accelerator.accumulate(model):
-                    batch = draw(step, (turn * accelerator.num_processes + accelerator.process_index) * micro, micro)
-                    with accelerator.autocast():
-                        total, parts = losses(model, {k: to_device(v, accelerator.device) for k, v in batch.items()})
-                    accelerator.backward(total)
-                    if accelerator.sync_gradients:
-                        norm = accelerator.clip_grad_norm_(parameters, recipe.clip)
-                        optimizer.step()
-                        optimizer.zero_grad()
-                for name, value in parts.items():
-                    sums[name] = sums.get(name, 0) + value.detach() / rounds
+            sums, norm = one_step(accelerator, model, optimizer, parameters, draw, losses, step, micro, rounds, recipe.clip)
             if average is not None and not getattr(optimizer, "step_was_skipped", False):      # by the scaler, when fp16 overflows
                 average.step()
-            row = journal.write(state, accelerator.reduce(sums, "mean"), optimizer.param_groups[0]["lr"], norm)
-            if not all(value == value and abs(value) < float("inf") for value in row.values() if isinstance(value, float)):
-                raise KitError(f"the training loss is not a number at step {step}. Lower the learning rate (now {recipe.lr}) "
-                               "or the largest norm of the gradient (clip), and run the same again: it goes on from the last checkpoint.")
+            refuse_nan(journal.write(state, sums, optimizer.param_groups[0]["lr"], norm), step, recipe)
             state["step"], state["seconds"] = step + 1, time.time() - clock
             if not state["calibrated"] and step + 1 - first == pace.FIRST:
                 pace.calibrate(state, recipe, state["seconds"], say)
@@ -105,6 +90,31 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
     whole = {"state": whole_state(accelerator, model, plain)} if checkpoint.sharded(accelerator) else {}
     return {**whole, "steps": state["step"], "train_seconds": round(state["seconds"], 1), "history": journal.history(),
             "parameters": sum(p.numel() for p in plain.parameters() if p.requires_grad)}
+
+
+def one_step(accelerator, model, optimizer, parameters, draw, losses, step, micro, rounds, clip):
+    """One optimizer step from `rounds` micro-batches of `micro` clips on each device: ({loss: mean}, norm of the gradient)."""
+    sums = {}
+    for turn in range(rounds):
+        with accelerator.accumulate(model):
+            batch = draw(step, (turn * accelerator.num_processes + accelerator.process_index) * micro, micro)
+            with accelerator.autocast():
+                total, parts = losses(model, {key: to_device(value, accelerator.device) for key, value in batch.items()})
+            accelerator.backward(total)
+            if accelerator.sync_gradients:
+                norm = accelerator.clip_grad_norm_(parameters, clip)
+                optimizer.step()
+                optimizer.zero_grad()
+        for name, value in parts.items():
+            sums[name] = sums.get(name, 0) + value.detach() / rounds
+    return accelerator.reduce(sums, "mean") if accelerator.num_processes > 1 else sums, norm
+
+
+def refuse_nan(row, step, recipe):
+    """KitError with advice when a loss of a step is no number."""
+    if not all(math.isfinite(value) for value in row.values()):
+        raise KitError(f"the training loss is not a number at step {step}. Lower the learning rate (now {recipe.lr}) or the largest norm "
+                       "of the gradient (clip), and run the same again: it goes on from the last checkpoint.")
 
 
 def start(recipe):

@@ -20,10 +20,13 @@ def clips_of_step(sizes, batch, step, seed, shuffle=True):
     sizes: clips in each bucket (a tuple). A bucket is drawn in proportion to its clips; within it the clips come in a new order every
     epoch, each once before any comes twice. shuffle=False: in the order that they lie in.
     """
-    draws = np.random.default_rng([seed, ORDER]).random(step + 1)
-    buckets = np.searchsorted(np.cumsum(sizes) / sum(sizes), draws, side="right").clip(max=len(sizes) - 1)
-    bucket = int(buckets[-1])
-    first, size = batch * int((buckets[:-1] == bucket).sum()), sizes[bucket]
+    bucket, earlier = 0, step
+    if len(sizes) > 1:
+        draws = np.random.default_rng([seed, ORDER]).random(step + 1)
+        buckets = np.searchsorted(np.cumsum(sizes) / sum(sizes), draws, side="right").clip(max=len(sizes) - 1)
+        bucket = int(buckets[-1])
+        earlier = int((buckets[:-1] == bucket).sum())
+    first, size = batch * earlier, sizes[bucket]
     numbers = range(first, first + batch)
     return bucket, tuple(int(order(size, bucket, k // size, seed)[k % size]) if shuffle else k % size for k in numbers)
 
