@@ -89,7 +89,7 @@ def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_
                        lambda m, batch: tune.losses(m, batch, family, recipe), recipe, folder, say,
                        lambda step, total, left, means, _: show(watch, step, total, left, means, looks.fresh()), validate=looks,
                        belongs={"model": pipe.kit["weights"], "clips": store.mark(), "precision": sizes.precision},
-                       before=lambda m: judged.update(before=tune.by_level(m.eval(), family, store, rows, recipe.seed)) or m.train())
+                       before=lambda m: judged.update(before=looks(m, 0)["levels"]))
     looks.save()
     judged["after"] = tune.by_level(model.eval(), family, store, rows, recipe.seed)
     state, made = figures.pop("state", None), []
@@ -173,7 +173,8 @@ def kept_from_training(store, most=8):
 
 
 class Looks:
-    """Validation while a training runs: loss at nine noise levels, and one sample of a kept caption, always from the same noise."""
+    """Validation before and while a training runs: loss at nine noise levels, and one sample of a kept caption, always from the same
+    noise."""
 
     def __init__(self, pipe, family, store, rows, recipe, folder):
         self.vae, self.family, self.store, self.rows, self.recipe, self.folder = pipe.vae, family, store, rows, recipe, Path(folder)
@@ -204,16 +205,17 @@ class Looks:
         return frames
 
     def save(self):
-        """previews.npz: frames [K, T, H, W, 3] and steps [K] (what an earlier, killed run made stays in front), and the clip that was
+        """previews.npz: frames [K, T, H, W, 3] and steps [K] (what an earlier, killed run made stays), and the clip that was
         described, as the VAE keeps it: target [T, H, W, 3]."""
         path = self.folder / "previews.npz"
         if not self.kept or not loop.here().is_main_process:
             return
+        found = dict(zip(self.at, self.kept))
         if path.is_file():
             with np.load(path) as old:
-                early = [k for k, step in enumerate(old["steps"]) if step < self.at[0]]
-                self.kept, self.at = [*old["frames"][early], *self.kept], [*old["steps"][early], *self.at]
-        np.savez_compressed(path, frames=np.stack(self.kept), steps=np.array(self.at),
+                found = dict(zip(old["steps"].tolist(), old["frames"])) | found
+        steps = sorted(found)
+        np.savez_compressed(path, frames=np.stack([found[step] for step in steps]), steps=np.array(steps),
                             target=self.decode(self.store.latent(self.rows[0])[None]))
 
 

@@ -11,7 +11,7 @@ from .. import sources, video
 from ..clip import Clip, write_folder, write_text
 from ..errors import KitError
 
-AMBER = np.array([[0, 0, 0], [96, 44, 8], [214, 140, 60], [255, 232, 190]])           # colour map of the other scanner, dark to bright
+AMBER = np.array([[0, 0, 0], [150, 72, 8], [245, 172, 64], [255, 240, 200]])           # colour map of the other scanner, dark to bright
 KEPT = 8                               # one source in so many is kept for judging
 
 

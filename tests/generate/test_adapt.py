@@ -59,7 +59,7 @@ def test_clips_become_a_lora_that_a_plain_pipeline_loads(home, clips, tmp_path):
     facts = json.loads((tmp_path / "made.json").read_text())
     assert facts["model"]["family"] == "wan" and facts["model"]["medical"] is False and facts["recipe"]["lora_rank"] == 4
     with np.load(tmp_path / "previews.npz") as looks:
-        assert looks["frames"].shape == (2, 9, 32, 32, 3) and list(looks["steps"]) == [3, 6]
+        assert looks["frames"].shape == (3, 9, 32, 32, 3) and list(looks["steps"]) == [0, 3, 6]
     assert [note["step"] for note in journal.validations(tmp_path)] == [3, 6]
     assert journal.validations(tmp_path)[-1]["levels"] == done["after"]
 
@@ -186,4 +186,4 @@ def test_the_other_scanner_is_amber_and_keeps_clips_for_judging(tmp_path):
     assert [clip.split for clip in made].count("val") == 2 and all(clip.factors["modality"] == "echo" for clip in made)
     frames = made[0].frames().astype(float)
     assert frames[..., 0].mean() > frames[..., 1].mean() > frames[..., 2].mean() + 1
-    assert tinted(np.full((1, 2, 2, 3), 255, np.uint8)).tolist()[0][0][0] == [255, 232, 190] and tinted(np.zeros((1, 1, 3))).sum() == 0
+    assert tinted(np.full((1, 2, 2, 3), 255, np.uint8)).tolist()[0][0][0] == [255, 240, 200] and tinted(np.zeros((1, 1, 3))).sum() == 0
