@@ -19,7 +19,7 @@ from ..errors import KitError
 from ..machine import device, use_threads
 from ..profiles import near
 from ..run import folder_mark
-from . import lora, loop, tune
+from . import label, lora, loop, tune
 from .cache import precompute
 from .families import family_named
 from .journal import memory, show
@@ -173,11 +173,12 @@ def kept_from_training(store, most=8):
 
 
 class Looks:
-    """Validation before and while a training runs: loss at nine noise levels, and one sample of a kept caption, always from the same
-    noise."""
+    """Validation before and while a training runs: loss at nine noise levels, and one sample of a kept caption, always from the same noise,
+    kept as a labelled video in samples/ too."""
 
     def __init__(self, pipe, family, store, rows, recipe, folder):
         self.vae, self.family, self.store, self.rows, self.recipe, self.folder = pipe.vae, family, store, rows, recipe, Path(folder)
+        self.model, self.fps = {name: pipe.kit[name] for name in ("model", "medical", "family", "source", "weights")}, store.index["fps"]
         self.kept, self.at, self.shown = [], [], 0
 
     def __call__(self, model, step):
@@ -186,6 +187,10 @@ class Looks:
         x = tune.preview(model, self.family, self.store.text(row), self.store.latent(row).shape, shift=self.recipe.sample_shift)
         self.kept.append(self.decode(x))
         self.at.append(step)
+        if loop.here().is_main_process:
+            label.write(self.folder / "samples" / f"step-{step:07d}.mp4", self.kept[-1], self.fps, {
+                **self.model, "prompt": row["caption"], "seed": self.recipe.seed, "trained_steps": step,
+                "settings": {"num_inference_steps": 20, "guidance_scale": 1.0, "sample_shift": self.recipe.sample_shift}})
         levels = tune.by_level(model, self.family, self.store, self.rows, self.recipe.seed)
         model.train()
         return {"levels": levels, "caption": row["caption"]}

@@ -61,6 +61,10 @@ def test_clips_become_a_lora_that_a_plain_pipeline_loads(home, clips, tmp_path):
     with np.load(tmp_path / "previews.npz") as looks:
         assert looks["frames"].shape == (3, 9, 32, 32, 3) and list(looks["steps"]) == [0, 3, 6]
     assert [note["step"] for note in journal.validations(tmp_path)] == [3, 6]
+    videos = sorted((tmp_path / "samples").glob("*.mp4"))
+    assert [path.stem for path in videos] == ["step-0000000", "step-0000003", "step-0000006"]
+    assert "SYNTHETIC" in video.probe(videos[-1]).comment
+    assert json.loads(videos[-1].with_suffix(".json").read_text())["trained_steps"] == 6
     assert journal.validations(tmp_path)[-1]["levels"] == done["after"]
 
     def sample(pipe):
