@@ -284,7 +284,8 @@ def write_clips(folder, clips, rows, fps=8, source="MedGen-tiny", facts=None, se
     made = []
     for number, (frames, row) in enumerate(zip(clips, rows)):
         path = label.write(folder / "videos" / f"{number:04d}.mp4", frames, fps, {
-            "model": source, "prompt": row["prompt"], "prompt_number": number, "seed": seed, "noise_seed": noise_seed(seed, number), **(facts or {})})
+            "model": source, "prompt": row["prompt"], "prompt_number": number, "seed": seed, "noise_seed": noise_seed(seed, number),
+            **(facts or {})})
         made.append(Clip.of(path, video_category=sources.category(row["factors"]["modality"]), brief_caption=row["prompt"], source=source,
                             source_id=f"generated/{number}", licence="CC BY 4.0 (synthetic, never for clinical use)", split="test",
                             factors=row["factors"], extra={"unseen": row["unseen"], "prompt": row["prompt"], "synthetic": True}))
