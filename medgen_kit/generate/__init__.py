@@ -1,6 +1,15 @@
 """Generate: the encoder-decoder that turns a prompt (and a first frame, if given) into a clip.
 
-text encoder -> denoiser (Wan at tiny size, flow matching) -> eigenframe decoder; every output is SYNTHETIC.
+text encoder -> denoiser (Wan, flow matching) -> decoder; every output is SYNTHETIC. To read it from the beginning:
+
+    flow                            the mathematics; the timestep shift
+    stream, recipe                  what a training step draws; its settings, and table 5 of the paper
+    train, concepts                 the three losses of MedGen-tiny          tokenizer, transformer, text, pipeline: its parts
+    loop, checkpoint, journal       the training around them, for every model
+    families/, models, opening      what differs between models; their names; how one is opened (weights, lora_file, quantize)
+    cache, lora, tune, adapt        fine-tuning: precompute, attach, losses, the whole (material, lean, command, engines/)
+    sample, produce, label, refuse  prompts into labelled files (speed, reader)
+    plan, footprint                 does it fit?
 """
 
 from . import flow
