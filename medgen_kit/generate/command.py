@@ -25,7 +25,7 @@ def train(place, clips, out, preset="medgen_as_run", settings=(), size=None, pre
     fps: frames a second that are read of the clips, 0 for the model's. settings: texts "name=value" for the recipe. size: {"frames",
     "height", "width"}, 0 for what the model was made for. precision: of the frozen weights, "" by the device. Raises KitError.
     """
-    recipe = Recipe.preset(preset, **parsed(settings))
+    recipe, family = Recipe.preset(preset, **parsed(settings)), family_named(adapt.family_name(place, opening))
     known = MODELS.get(place)
     size = {name: value or (getattr(known, name) if known else 0) for name, value in (size or {}).items()}
     if not all(size.values()):
@@ -33,7 +33,6 @@ def train(place, clips, out, preset="medgen_as_run", settings=(), size=None, pre
     precision = precision or {"no": "float32", "fp16": "float16", "bf16": "bfloat16"}[precision_for("auto")]
     adapt.dtype_of(precision)
     sizes, out = SimpleNamespace(**size, precision=precision, caption=caption, text_memory=text_memory, fps=fps), Path(out)
-    family = family_named(adapt.family_name(place, opening))
     family.check(**size)
     with loop.here().main_process_first():
         folder = own_clips(clips, out / "clips", count, recipe.seed, say=say)

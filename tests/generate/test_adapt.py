@@ -161,6 +161,8 @@ def test_the_commands_train_and_export(home, clips, tmp_path):
                            (("--frames", 8), "8 frames are not possible")):
         with pytest.raises(KitError, match=message):
             call("train", home, clips, tmp_path / "bad", *size, *words)
+    with pytest.raises(KitError, match="no_such_model"):
+        call("train", tmp_path / "no_such_model", clips, tmp_path / "bad")
     with pytest.raises(KitError, match="names no clips"):
         call("train", home, tmp_path / "no_such_clips", tmp_path / "bad", *size)
     with pytest.raises(KitError, match="holds no made.json"):

@@ -170,6 +170,26 @@ def test_the_generator_reads_the_caption_that_the_towers_read(pipe):
     assert features[1, 3].abs().sum() > 0 and features[1, 4:].abs().max() == 0, "the leading mark and two words, then nothing"
 
 
+def test_a_lora_of_the_small_model_loads_on_it_and_on_no_other(pipe, tmp_path):
+    from medgen_kit.generate import load_lora, lora
+    from medgen_kit.generate.families import family_of
+
+    pipe.save_pretrained(tmp_path / "base")
+    tuned, plain, other = (load_pipeline(tmp_path / "base") for _ in range(3))
+    lora.attach(tuned.transformer, family_of(tuned), TinyRecipe(lora_rank=4, lora_alpha=4))
+    with torch.no_grad():
+        for name, parameter in tuned.transformer.named_parameters():
+            if "lora_B" in name:
+                parameter += 0.05
+    lora.save(MedGenTinyPipeline, tuned.transformer, tmp_path / "lora")
+    assert load_lora(plain, tmp_path / "lora")["layers"] == 2 * 2 * 4, "blocks, attentions, matrices"
+    made = [p(prompt="a heart", num_inference_steps=2, generator=torch.Generator().manual_seed(0)).frames for p in (tuned, plain, other)]
+    assert np.allclose(made[0], made[1], atol=1e-5) and not np.allclose(made[1], made[2], atol=1e-3)
+    other.transformer = TinyWan(16, 64, 2, 2, TEXT)
+    with pytest.raises(KitError, match="is a LoRA|another size|shape|wide"):
+        load_lora(other, tmp_path / "lora")
+
+
 def test_given_first_frame_is_kept(pipe):
     image = np.full((16, 16, 3), 200, np.uint8)
     frames = pipe(prompt="a beating heart", image=image, num_inference_steps=2, generator=torch.Generator().manual_seed(0)).frames
