@@ -20,7 +20,7 @@ def attach(transformer, family, recipe):
         from peft import LoraConfig
 
         torch.manual_seed(recipe.seed)
-        transformer.add_adapter(LoraConfig(r=recipe.lora_rank, lora_alpha=recipe.lora_alpha, init_lora_weights=True,
+        transformer.add_adapter(LoraConfig(r=recipe.lora_rank, lora_alpha=recipe.lora_alpha or recipe.lora_rank, init_lora_weights=True,
                                            target_modules=targets(transformer, family, recipe.lora_targets)))
     for parameter in transformer.parameters():
         if parameter.requires_grad:

@@ -16,10 +16,11 @@ class Recipe:
     share). schedule, warmup (steps): see `learning_rate`. clip: largest norm of the gradient. minutes: stop after about that long (0:
     max_steps). noise_levels ("uniform" or "logit_normal"), train_shift: how noise levels are drawn in training; sample_shift: the
     scheduler's in sampling. drop: share of captions left out. shuffle: a new order every epoch. ema: decay of averaged weights (0: none).
-    lora_rank, lora_alpha: 0 trains all weights. lora_targets: "attention", "all" (with the feed-forward layers) or names by commas. repa,
-    knowledge: weights of the two alignment losses, 0 switches one off. mixed_precision: no, fp16, bf16, or auto (by the device).
-    optimizer: adamw or adamw8bit (bitsandbytes). checkpoint_steps, checkpoint_seconds: after which a checkpoint is written (0: not by
-    that); keep: how many stay. validation_steps: loss at nine noise levels, and samples, every so many steps (0: never).
+    lora_rank: 0 trains all weights; lora_alpha: 0 is the rank, which adds B A as it is. lora_targets: "attention", "all" (with the
+    feed-forward layers) or names by commas. repa, knowledge: weights of the two alignment losses, 0 switches one off. mixed_precision: no,
+    fp16, bf16, or auto (by the device). optimizer: adamw or adamw8bit (bitsandbytes). checkpoint_steps, checkpoint_seconds: after which a
+    checkpoint is written (0: not by that); keep: how many stay. validation_steps: loss at nine noise levels, and samples, every so many
+    steps (0: never).
     """
 
     batch: int = 32
@@ -39,7 +40,7 @@ class Recipe:
     shuffle: bool = True
     ema: float = 0.0
     lora_rank: int = 32
-    lora_alpha: int = 32
+    lora_alpha: int = 0
     lora_targets: str = "attention"
     repa: float = 0.0
     knowledge: float = 0.0

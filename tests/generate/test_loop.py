@@ -323,6 +323,13 @@ def test_recipes_refuse_what_they_do_not_know():
         make_model(Recipe(**SETTINGS | {"lora_targets": "to_q, to_x"}))
 
 
+def test_alpha_is_the_rank_unless_it_is_given():
+    for given, scale in (({"lora_rank": 8, "lora_alpha": 0}, 1.0), ({"lora_rank": 8, "lora_alpha": 16}, 2.0)):
+        model, _ = make_model(Recipe(**SETTINGS | given))
+        assert model.transformer.blocks[0].attn1.to_q.scaling["default"] == scale
+    assert Recipe.preset("medgen_as_run").lora_alpha == 32 and Recipe(lora_rank=4).lora_alpha == 0
+
+
 def test_schedules():
     rate = {name: [recipes.learning_rate(k, 100, Recipe(lr=1.0, schedule=name, warmup=10)) for k in range(100)]
             for name in recipes.SCHEDULES}
