@@ -107,12 +107,13 @@ def sample(prompt: str = typer.Argument("", help="One prompt; or give --prompts.
     Example: medgen-kit sample --model medgen-1.3b --prompts prompts.txt --out clips
     """
     from .generate import produce as making, sample as sampling
+    from .generate.ready import open_for_sampling
 
     if bool(prompt) == bool(prompts):
         raise KitError("give either one prompt or --prompts FILE.")
     switches = {"offload": offload, "layerwise": layerwise, "vae_tiling": vae_tiling, "compile": compile, "text_memory": text_memory,
                 "precision": precision}
-    pipe, own = (making.open_for_sampling(model, lora, **switches, say=typer.echo), {}) if model else _profile_model(profile, name, lora)
+    pipe, own = (open_for_sampling(model, lora, **switches, say=typer.echo), {}) if model else _profile_model(profile, name, lora)
     changes = {"num_inference_steps": steps, "guidance_scale": guidance_scale, "sample_shift": shift, "num_frames": frames,
                "height": height, "width": width, "fps": fps, "accel": accel}
     settings = sampling.SampleSettings.of(pipe, **own | {key: value for key, value in changes.items() if value is not None})

@@ -8,7 +8,7 @@ text encoder -> denoiser (Wan, flow matching) -> decoder; every output is SYNTHE
     loop, checkpoint, journal       the training around them, for every model
     families/, models, opening      what differs between models; their names; how one is opened (weights, lora_file, quantize)
     cache, lora, tune, adapt        fine-tuning: precompute, attach, losses, the whole (material, lean, command, engines/)
-    sample, produce, label, refuse  prompts into labelled files (speed, reader)
+    sample, produce, label, refuse  prompts into labelled files (ready, speed, reader)
     plan, footprint                 does it fit?
 """
 

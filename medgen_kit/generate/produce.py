@@ -14,13 +14,9 @@ from pathlib import Path
 from ..clip import Clip, write_folder, write_text
 from ..errors import KitError
 from . import label
-from .families import family_of
-from .quantize import KINDS as STORED
-from .reader import Reader
 from .refuse import refusal
 from .sample import SampleSettings, alike, faster, is_tiny, noise_seed, sample_batch, shifted
-from .speed import accelerate_sampling, prepare
-from .weights import read_json
+from .speed import accelerate_sampling
 
 TEXTS = ("prompt", "brief_caption")
 KINDS = (".txt", ".jsonl", ".json", ".csv")
@@ -157,38 +153,6 @@ def produce_one(pipe, prompt, out, settings=None, seed=0, negative_prompt="", im
     for note in boost.report()["notes"]:
         say(note)
     return label.write(out, clip, settings.fps, sidecar_facts(job, label.shared_facts(pipe, settings, image), boost), marked)
-
-
-def open_for_sampling(model, lora="", offload="none", layerwise=False, vae_tiling=False, compile=False, text_memory="", precision="",
-                      say=print, texts="", **opening):
-    """The pipeline of a model's name or folder, ready on this machine: bfloat16 on a GPU that has it, float16 on one that has not (a T4),
-    float32 on the CPU. The switches are those of `speed.prepare`. text_memory: leave the text encoder out and read prompts layer by layer
-    in so much host memory ("2GiB", see `reader`), kept in the folder `texts`. precision: of the transformer, "int8" and "nf4" too;
-    "" by the device. opening: for `open_model`. Raises KitError as `open_model` and `prepare` do."""
-    import torch
-
-    from ..machine import device, facts
-    from .opening import open_model
-
-    where, capability = device(), facts()["capability"]
-    dtype = torch.float32 if where == "cpu" else torch.bfloat16 if capability >= (8, 0) else torch.float16
-    dtype = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}.get(precision, dtype)
-    if precision in STORED:
-        opening["quantize"] = precision
-    parts = ("transformer", "vae") if text_memory else None
-    pipe = open_model(model, dtype, "cpu" if offload != "none" else where, lora, components=parts, **opening)
-    if text_memory:
-        kept = {name: value for name, value in opening.items() if name != "quantize"}
-        pipe.reader = Reader(model, family_of(pipe), dtype, text_memory, texts, **kept)
-    made = Path(lora) / "made.json" if lora else None
-    if made and made.is_file():
-        facts = read_json(made)
-        pipe.kit["trained"] = {"fps": facts["fps"], "sample_shift": facts["recipe"]["sample_shift"]}
-    for sentence in prepare(pipe, offload, layerwise, vae_tiling, compile, where):
-        say(sentence)
-    kit = pipe.kit
-    say(f"model: {kit['model']} ({'medical' if kit['medical'] else 'general, not medical'})" + (", with a LoRA" if kit.get("lora") else ""))
-    return pipe
 
 
 def settle(out, resume, facts):

@@ -82,7 +82,7 @@ def open_generator(profile, folder):
     """The pipeline that a profile samples from: its `sample.base_model` when it names one (on a GPU), else MedGen-tiny in `folder`. With a
     LoRA when the profile names one, and with its switches for memory and speed."""
     from .opening import load_lora
-    from .produce import open_for_sampling
+    from .ready import open_for_sampling
 
     sizes = profile.sample
     if sizes.base_model:

@@ -6,6 +6,7 @@ import torch
 
 from medgen_kit.generate import produce
 from medgen_kit.generate.families import family_of
+from medgen_kit.generate.ready import open_for_sampling
 from medgen_kit.generate.sample import SampleSettings, generate_clips
 from tests.generate import tiny_families
 
@@ -33,8 +34,8 @@ def test_embeddings_stand_for_prompts_in_every_family(name, tmp_path):
 
 def test_wan_samples_without_its_text_encoder_in_memory(tmp_path):
     home = tiny_families.make("wan", tmp_path / "wan")
-    whole = produce.open_for_sampling(str(home), say=lambda _: None)
-    lean = produce.open_for_sampling(str(home), text_memory="20KB", say=lambda _: None)
+    whole = open_for_sampling(str(home), say=lambda _: None)
+    lean = open_for_sampling(str(home), text_memory="20KB", say=lambda _: None)
     assert lean.text_encoder is None and lean.tokenizer is None and whole.text_encoder is not None
     how = SampleSettings.of(whole, num_inference_steps=2, num_frames=9, height=32, width=32)
     assert np.abs(generate_clips(whole, PROMPTS, how).astype(int) - generate_clips(lean, PROMPTS, how).astype(int)).max() <= 1
