@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from ..run import peak_memory
 
 LAST = 20                              # steps whose mean is told
-BOARD = 10                             # steps whose mean TensorBoard gets (writing its files costs as much as a small training step)
+BOARD = 20                             # steps whose mean TensorBoard gets (writing its files costs as much as a small training step)
 
 
 class Journal:
@@ -23,7 +24,7 @@ class Journal:
             kept = [line for line in self.lines() if json.loads(line)["step"] < step]
             self.rows = [row for row in map(json.loads, kept) if "validation" not in row]
             self.path.write_text("".join(kept), encoding="utf-8")
-            self.file = self.path.open("a", encoding="utf-8", buffering=1)
+            self.file, self.flushed = self.path.open("a", encoding="utf-8"), time.monotonic()
             self.board = board(folder, step)
 
     def lines(self):
@@ -44,6 +45,8 @@ class Journal:
         self.rows.append(line)
         if self.writes:
             self.file.write(json.dumps(line) + "\n")
+            if time.monotonic() - self.flushed > 1:
+                self.flush()
             if self.board and (state["step"] + 1) % BOARD == 0:
                 for name, value in self.means(BOARD).items():
                     self.board.add_scalar(f"train/{name}", value, state["step"])
@@ -55,6 +58,12 @@ class Journal:
             self.file.write(json.dumps({"step": step - 1, "validation": figures}) + "\n")
             for name, value in figures.get("levels", {}).items() if self.board else ():
                 self.board.add_scalar(f"noise level/{name}", value, step)
+
+    def flush(self):
+        """What was logged is on the disk afterwards; it happens every second, and before a checkpoint."""
+        if self.writes:
+            self.file.flush()
+            self.flushed = time.monotonic()
 
     def close(self):
         """Everything is on the disk afterwards."""

@@ -78,6 +78,7 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
                 with averaged_weights(average), torch.random.fork_rng():
                     journal.note(step + 1, validate(plain, step + 1))
             if done or stopping or saving:
+                journal.flush()
                 checkpoint.save(folder, accelerator, model, optimizer, average and average.model, state, recipe.keep)
                 saved = time.time()
             if stopping:
