@@ -17,23 +17,19 @@ from ..align import ConceptSet, VideoTextModel
 from ..clip import read_folder, write_text
 from ..errors import KitError
 from ..machine import device, use_threads
-from ..profiles import near
 from ..run import folder_mark
 from . import label, lora, loop, tune
 from .cache import precompute
 from .families import family_named
 from .journal import memory, show
-from .lean import encode_apart, text_dtype
+from .lean import encode_apart
 from .lora_file import PIPELINES
 from .material import own_clips
 from .models import MODELS
 from .opening import find, loose_weights, open_model
-from .quantize import KINDS
-from .recipe import Recipe, precision_for
+from .precision import numbers, text_dtype
+from .recipe import Recipe
 from .weights import read_json
-
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-PRECISIONS = (*DTYPES, *KINDS)
 
 
 def build(work):
@@ -78,8 +74,7 @@ def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_
     where = "cpu" if loop.will_be_sharded() else device()          # an engine that shards moves the model itself
     with loop.here().main_process_first():
         store = encode(place, family, clips, Path(cache_folder or folder / "cache"), sizes, say, opening)
-    pipe = open_model(place, dtype=dtype_of(sizes.precision), components=("transformer", "vae"),
-                      quantize=sizes.precision if sizes.precision in KINDS else "", **opening)
+    pipe = open_model(place, components=("transformer", "vae"), **numbers(sizes.precision), **opening)
     features, targets, heads = guides(store, clips, align, recipe)
     model = tune.Tuned(lora.attach(pipe.transformer.to(where), family, recipe), family, recipe, *heads).to(where)
     rows = kept_from_training(store)
@@ -102,13 +97,6 @@ def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_
     return {**figures, **judged, "peak_memory_mib": memory(), "file_mib": round(sum(path.stat().st_size for path in made) / 2**20, 2)}
 
 
-def dtype_of(precision):
-    """The type that a precision computes in: for int8 and nf4 the 16-bit type that the device has, float32 on a CPU."""
-    if precision not in PRECISIONS:
-        raise KitError(f"precision is '{precision}'{near(precision, PRECISIONS)} It can be: {', '.join(PRECISIONS)}.")
-    return DTYPES.get(precision) or {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision_for("auto")]
-
-
 def family_name(place, opening=None):
     """Family of a model by its name, by the pipeline that a folder or hub repository holds, or by the file of a transformer."""
     if place in MODELS:
@@ -123,7 +111,7 @@ def family_name(place, opening=None):
 
 def encode(place, family, clips, folder, sizes, say, opening):
     """The Cache of `clips`. Captions first, then clips, each with only its own encoder in memory."""
-    started, dtype, clips = time.time(), dtype_of(sizes.precision), read_folder(clips)
+    started, dtype, clips = time.time(), numbers(sizes.precision)["dtype"], read_folder(clips)
     say = say if loop.here().is_main_process else lambda _: None
     named = f"{place} {opening} {folder_mark(place) if Path(place).is_dir() else ''}"
     if sizes.text_memory:                              # the captions are then there already when the cache looks for them

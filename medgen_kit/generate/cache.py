@@ -15,6 +15,7 @@ from .. import video
 from ..clip import read_folder, write_text
 from ..errors import DiskError, KitError, VideoError
 from ..whole import whole
+from .weights import digest
 
 SHARD = 32                             # entries of a shard: what an interruption can cost
 KEPT = 512 * 2**20                     # bytes of entries that stay in memory once they were read
@@ -107,7 +108,10 @@ class Cache:
 
     def text(self, row=None):
         """Embeddings of a row's caption as `Family.stack` takes them; of no caption without a row."""
-        return self.texts.get(self.nothing if row is None else row["text"])
+        return self.texts.get(self.text_key(row))
+
+    def text_key(self, row=None):
+        return self.nothing if row is None else row["text"]
 
 
 def precompute(openers, marks, family, clips, folder, buckets, caption="brief_caption", dtype=torch.float32, fps=None, say=print):
@@ -164,7 +168,7 @@ def encode_clips(opener, video_mark, family, clips, folder, buckets, dtype, fps,
     for number, clip in enumerate(clips):
         try:
             bucket, step, picked = pick(clip, family, buckets, fps)
-            key = mark(video_mark, family.name, file_mark(clip.path), bucket, step, dtype)
+            key = mark(video_mark, family.name, digest(clip.path), bucket, step, dtype)
             if key not in pool:
                 pipe = pipe or opener()
                 frames = cover(video.read(clip.path, indices=picked)[0], *bucket[1:])
@@ -212,27 +216,9 @@ def cover(frames, height, width):
     return frames[:, top:top + height, left:left + width]
 
 
-def encoders(pipe):
-    """The parts of a pipeline that read prompts."""
-    return [part for name, part in sorted(pipe.components.items()) if name.startswith(("text_encoder", "tokenizer")) and part is not None]
-
-
 def mark(*things):
-    """A short hash: of plain values as they are, of a model by its configuration and a sample of its weights, of a tokenizer by its
-    words."""
-    digest = hashlib.sha256()
-    for thing in things:
-        if isinstance(thing, torch.nn.Module):
-            config = {k: v for k, v in dict(getattr(thing.config, "to_dict", lambda c=thing.config: c)()).items() if not k.startswith("_")}
-            digest.update(json.dumps(config, sort_keys=True, default=str).encode())
-            for name, value in [*thing.named_parameters(), *thing.named_buffers()]:
-                some = value.detach().flatten()[:: max(1, value.numel() // 16)][:16].float().cpu() if value.device.type != "meta" else ""
-                digest.update(f"{name} {tuple(value.shape)} {[float(v).hex() for v in some]}".encode())
-        elif hasattr(thing, "get_vocab"):
-            digest.update(json.dumps(sorted(thing.get_vocab().items())).encode())
-        else:
-            digest.update(f"{thing!r};".encode())
-    return digest.hexdigest()[:32]
+    """A short hash of plain values."""
+    return hashlib.sha256(repr(things).encode()).hexdigest()[:32]
 
 
 def stat(path):
@@ -242,9 +228,3 @@ def stat(path):
         return (Path(path).name, found.st_size, found.st_mtime_ns)
     except OSError:
         return (Path(path).name, 0, 0)
-
-
-def file_mark(path):
-    """sha256 of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,12 +10,13 @@ import torch
 from ..errors import KitError
 from ..profiles import near
 from . import adapt, loop, lora
+from .data import read_json
 from .families import family_named
 from .material import own_clips
 from .models import MODELS
 from .opening import find, open_model
-from .recipe import Recipe, precision_for
-from .weights import read_json
+from .precision import DTYPES, MIXED, numbers, precision_for
+from .recipe import Recipe
 
 
 def train(place, clips, out, preset="medgen_as_run", settings=(), size=None, precision="", caption="brief_caption", count=500,
@@ -30,8 +31,8 @@ def train(place, clips, out, preset="medgen_as_run", settings=(), size=None, pre
     size = {name: value or (getattr(known, name) if known else 0) for name, value in (size or {}).items()}
     if not all(size.values()):
         raise KitError("for a model of your own, say for which clips: --frames 17 --height 256 --width 256.")
-    precision = precision or {"no": "float32", "fp16": "float16", "bf16": "bfloat16"}[precision_for("auto")]
-    adapt.dtype_of(precision)
+    precision = precision or MIXED[precision_for("auto")]
+    numbers(precision)                                     # refuses an unknown one before anything is fetched
     sizes, out = SimpleNamespace(**size, precision=precision, caption=caption, text_memory=text_memory, fps=fps), Path(out)
     family.check(**size)
     with loop.here().main_process_first():
@@ -66,7 +67,7 @@ def export(tuned, out, scale=1.0, **opening):
     if not made.is_file():
         raise KitError(f"{tuned} holds no made.json, so no training was finished there. Give the folder that `medgen-kit train` filled.")
     facts = read_json(made)
-    kept = adapt.DTYPES.get(facts["precision"], torch.bfloat16)
+    kept = DTYPES.get(facts["precision"], torch.bfloat16)
     pipe = open_model(facts["place"], dtype=kept, components=("transformer",), **opening)
     if pipe.kit["weights"] != facts["model"]["weights"]:
         raise KitError(f"{facts['place']} holds other weights now than when {tuned} was trained on it. Give folder=, the model of that "

@@ -12,6 +12,7 @@ import torch
 
 from ..errors import KitError
 from ..run import peak_memory
+from .precision import text_dtype
 
 
 def open_text_parts(place, dtype, memory, offload, **options):
@@ -24,11 +25,6 @@ def open_text_parts(place, dtype, memory, offload, **options):
         room[0] = int(0.85 * torch.cuda.mem_get_info()[0])
     loading = dict(device_map="auto", max_memory=room, offload_folder=offload)
     return open_model(place, dtype=text_dtype(dtype), components="text", text_loading=loading, **options)
-
-
-def text_dtype(dtype):
-    """The type that a text encoder computes in: T5's numbers leave the range of float16, so that becomes bfloat16."""
-    return torch.bfloat16 if dtype == torch.float16 else dtype
 
 
 def encode_apart(place, text_mark, family, prompts, folder, dtype, memory="2GiB", **options):

@@ -13,13 +13,15 @@ import os
 import signal
 import threading
 import time
+
 import torch
 
 from ..errors import KitError
 from ..machine import device
 from . import checkpoint, pace
 from .journal import Journal
-from .recipe import learning_rate, precision_for
+from .precision import precision_for
+from .recipe import learning_rate
 
 
 def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=None, validate=None, resume=True, stop_after=None,

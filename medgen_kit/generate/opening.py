@@ -19,7 +19,7 @@ from ..errors import KitError, disk_advice, is_disk_full
 from .lora_file import PIPELINES, load_lora
 from .models import MODELS, model
 from .pipeline import load_pipeline
-from .quantize import load_quantized
+from .precision import load_quantized
 from .weights import SHARD, bare, check_file, check_folder, kind_of, parts_of, read_header, read_json, weight_files, weights_hash
 
 VARIANTS = ["*.fp16.*", "*.fp16-*", "*.bf16.*", "*.bf16-*", "*.fp8*"]          # copies of the weights in another precision

@@ -109,18 +109,3 @@ def learning_rate(step, total, recipe):
     left = max(0.0, (total - step) / total)
     shape = {"constant": 1.0, "linear": left, "cosine": (1 - math.cos(math.pi * left)) / 2, "half": min(1.0, 2 * left)}[recipe.schedule]
     return recipe.lr * min(1.0, (step + 1) / max(1, recipe.warmup), shape)
-
-
-def precision_for(wanted, device=None):
-    """The mixed precision of a training: `wanted`, or by the device when it is "auto": bf16 from compute capability 8.0 (A100, L4), fp16
-    with a gradient scaler on older GPUs (T4), none on a CPU. KitError for bf16 on a GPU that has none.
-    """
-    import torch
-
-    if device is None:
-        device = torch.cuda.get_device_capability() if torch.cuda.is_available() else ()
-    if wanted == "auto":
-        return "no" if not device else "bf16" if tuple(device) >= (8, 0) else "fp16"
-    if wanted == "bf16" and device and tuple(device) < (8, 0):
-        raise KitError(f"mixed_precision bf16 needs compute capability 8.0, and this GPU has {device[0]}.{device[1]}. Use fp16 or auto.")
-    return wanted

@@ -4,6 +4,8 @@ The flow-matching loss stands in `losses`; the loop around it is `loop.fit`. The
 the paper's recipe has them off.
 """
 
+import functools
+
 import torch
 from torch import nn
 
@@ -56,19 +58,12 @@ def drawing(cache, family, recipe, split="train", features=None, targets=None):
     features: {clip_id: [T, D]} of the frozen video tower, for REPA. targets: {clip_id: (present [K], known [K])}, for the concept reader.
     """
     buckets = cache.split(split)
-    sizes, nothing, padded = tuple(len(rows) for rows in buckets), cache.text(), {}
+    sizes = tuple(len(rows) for rows in buckets)
 
-    def read(rows):
-        """Padded captions of a micro-batch (None: no caption); a single small one is padded once and kept."""
-        if len(rows) > 1:
-            return family.stack([nothing if row is None else cache.text(row) for row in rows])
-        key = rows[0] and rows[0]["text"]
-        if key not in padded:
-            made = family.stack([nothing if rows[0] is None else cache.text(rows[0])])
-            if sum(value.nbytes for value in made.values()) > 2**18:
-                return made
-            padded[key] = made
-        return padded[key]
+    @functools.lru_cache(64)
+    def captions(*keys):
+        """A micro-batch of captions, padded; the last ones are kept, since a single clip comes again."""
+        return family.stack([cache.texts.get(key) for key in keys])
 
     def draw_batch(step, first, count):
         bucket, numbers = clips_of_step(sizes, recipe.batch, step, recipe.seed, recipe.shuffle)
@@ -77,7 +72,7 @@ def drawing(cache, family, recipe, split="train", features=None, targets=None):
         drawn = [draw(x0.shape[1:], step * recipe.batch + first + k, recipe.seed, recipe.noise_levels, recipe.train_shift, recipe.drop)[0]
                  for k in range(len(rows))]
         batch = {"x0": x0, "eps": torch.stack([one["eps"] for one in drawn]), "s": torch.stack([one["s"] for one in drawn]),
-                 "text": read([None if one["dropped"] else row for one, row in zip(drawn, rows)])}
+                 "text": captions(*(cache.text_key(None if one["dropped"] else row) for one, row in zip(drawn, rows)))}
         if recipe.repa:
             batch["features"] = torch.stack([features[row["clip_id"]] for row in rows])
         if recipe.knowledge:

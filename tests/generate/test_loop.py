@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from medgen_kit import KitError
-from medgen_kit.generate import Recipe, checkpoint, journal, loop, recipe as recipes, stream, tune
+from medgen_kit.generate import Recipe, checkpoint, journal, loop, precision, recipe as recipes, stream, tune
 from tests.generate.tuning import SETTINGS, fine_tune, make_cache, make_model, weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -340,10 +340,10 @@ def test_schedules():
 
 
 def test_precision_follows_the_device():
-    assert recipes.precision_for("auto", ()) == "no"
-    assert recipes.precision_for("auto", (7, 5)) == "fp16" and recipes.precision_for("auto", (8, 9)) == "bf16"
+    assert precision.precision_for("auto", ()) == "no"
+    assert precision.precision_for("auto", (7, 5)) == "fp16" and precision.precision_for("auto", (8, 9)) == "bf16"
     with pytest.raises(KitError, match="needs compute capability 8.0, and this GPU has 7.5"):
-        recipes.precision_for("bf16", (7, 5))
+        precision.precision_for("bf16", (7, 5))
 
 
 def test_tensorboard_gets_the_mean_of_twenty_steps(cache, tmp_path):
