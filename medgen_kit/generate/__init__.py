@@ -4,7 +4,7 @@ text encoder -> denoiser (Wan, flow matching) -> decoder; every output is SYNTHE
 
     flow                            the mathematics; the timestep shift
     stream, recipe                  what a training step draws; its settings, and table 5 of the paper
-    train, concepts                 the three losses of MedGen-tiny          tokenizer, transformer, text, pipeline: its parts
+    train, heads, concepts          the three losses of MedGen-tiny          tokenizer, transformer, text, pipeline: its parts
     loop, checkpoint, journal       the training around them, for every model
     families/, models, opening      what differs between models; their names; how one is opened (weights, lora_file, precision)
     cache, lora, tune, adapt        fine-tuning: precompute, attach, losses, the whole (material, lean, command, engines/)

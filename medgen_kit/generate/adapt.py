@@ -19,7 +19,7 @@ from ..errors import KitError
 from ..machine import device, use_threads
 from ..run import folder_mark
 from . import label, lora, loop, tune
-from .cache import precompute
+from .cache import pick, precompute, read_clip
 from .families import family_named
 from .journal import memory, show
 from .lean import encode_apart
@@ -28,7 +28,9 @@ from .material import own_clips
 from .models import MODELS
 from .opening import find, loose_weights, open_model
 from .precision import numbers, text_dtype
+from .reader import Reader
 from .recipe import Recipe
+from .sample import SampleSettings, generate_clips
 from .weights import read_json
 
 
@@ -85,7 +87,7 @@ def fine_tune(place, clips, folder, recipe, sizes, say=print, watch=None, cache_
                        lambda step, total, left, means, _: show(watch, step, total, left, means, looks.fresh()), validate=looks,
                        belongs={"model": pipe.kit["weights"], "clips": store.mark(), "precision": sizes.precision},
                        before=lambda m: judged.update(before=looks(m, 0)["levels"]))
-    looks.save()
+    looks.save(clips)
     judged["after"] = tune.by_level(model.eval(), family, store, rows, recipe.seed)
     state, made = figures.pop("state", None), []
     if loop.here().is_main_process:
@@ -111,8 +113,7 @@ def family_name(place, opening=None):
 
 def encode(place, family, clips, folder, sizes, say, opening):
     """The Cache of `clips`. Captions first, then clips, each with only its own encoder in memory."""
-    started, dtype, clips = time.time(), numbers(sizes.precision)["dtype"], read_folder(clips)
-    say = say if loop.here().is_main_process else lambda _: None
+    say, started, dtype, clips = loop.by_one(say), time.time(), numbers(sizes.precision)["dtype"], read_folder(clips)
     named = f"{place} {opening} {folder_mark(place) if Path(place).is_dir() else ''}"
     if sizes.text_memory:                              # the captions are then there already when the cache looks for them
         captions = ["", *(getattr(clip, sizes.caption) for clip in clips)]
@@ -161,46 +162,47 @@ def kept_from_training(store, most=8):
 
 
 class Looks:
-    """Validation before and while a training runs: loss at nine noise levels, and one sample of a kept caption, always from the same noise,
-    kept as a labelled video in samples/ too."""
+    """Validation before and while a training runs: loss at nine noise levels, and one clip of a kept caption, always from the same noise,
+    made by the model's own pipeline from the cached caption and kept as a labelled video in samples/ too."""
 
     def __init__(self, pipe, family, store, rows, recipe, folder):
-        self.vae, self.family, self.store, self.rows, self.recipe, self.folder = pipe.vae, family, store, rows, recipe, Path(folder)
-        self.model, self.fps = {name: pipe.kit[name] for name in ("model", "medical", "family", "source", "weights")}, store.index["fps"]
+        self.pipe, self.family, self.store, self.rows, self.recipe, self.folder = pipe, family, store, rows, recipe, Path(folder)
+        pipe.reader = Reader.of(store, family, pipe.transformer.dtype)
+        frames, height, width = rows[0]["bucket"]
+        self.how = SampleSettings.of(pipe, num_inference_steps=20, guidance_scale=1.0, num_frames=frames, height=height, width=width,
+                                     fps=store.index["fps"], sample_shift=recipe.sample_shift if family.shifts else None)
         self.kept, self.at, self.shown = [], [], 0
 
     def __call__(self, model, step):
         model.eval()
-        row = self.rows[0]
-        x = tune.preview(model, self.family, self.store.text(row), self.store.latent(row).shape, shift=self.recipe.sample_shift)
-        self.kept.append(self.decode(x))
+        caption = self.rows[0]["caption"]
+        self.kept.append(self.sample(caption))
         self.at.append(step)
         if loop.here().is_main_process:
-            label.write(self.folder / "samples" / f"step-{step:07d}.mp4", self.kept[-1], self.fps, {
-                **self.model, "prompt": row["caption"], "seed": self.recipe.seed, "trained_steps": step,
-                "settings": {"num_inference_steps": 20, "guidance_scale": 1.0, "sample_shift": self.recipe.sample_shift}})
+            label.write(self.folder / "samples" / f"step-{step:07d}.mp4", self.kept[-1], self.how.fps, {
+                **label.shared_facts(self.pipe, self.how), "prompt": caption, "seed": self.recipe.seed, "trained_steps": step})
         levels = tune.by_level(model, self.family, self.store, self.rows, self.recipe.seed)
         model.train()
-        return {"levels": levels, "caption": row["caption"]}
+        return {"levels": levels, "caption": caption}
+
+    def sample(self, caption):
+        """A clip uint8 [T, H, W, 3]; the VAE comes to the device for it, and decodes large pictures in tiles."""
+        if max(self.how.height, self.how.width) > 256:
+            self.pipe.vae.enable_tiling()
+        self.pipe.vae.to(device())
+        clip = generate_clips(self.pipe, [caption], self.how, self.recipe.seed)[0]
+        self.pipe.vae.to("cpu")
+        return clip
 
     def fresh(self):
         """The newest sample, the first time that it is asked for."""
         new, self.shown = len(self.kept) > self.shown, len(self.kept)
         return self.kept[-1] if new else None
 
-    @torch.no_grad()
-    def decode(self, latents):
-        """Frames uint8 [T, H, W, 3]; the VAE comes to the device for it, and works in tiles."""
-        if hasattr(self.vae, "enable_tiling"):
-            self.vae.enable_tiling()
-        frames = self.family.decode_video(self.vae.to(device()), latents)[0]
-        self.vae.to("cpu")
-        return frames
-
-    def save(self):
-        """previews.npz: frames [K, T, H, W, 3] and steps [K] (what an earlier, killed run made stays), and the clip that was
-        described, as the VAE keeps it: target [T, H, W, 3]."""
-        path = self.folder / "previews.npz"
+    def save(self, clips):
+        """previews.npz: frames [K, T, H, W, 3] and steps [K] (what an earlier, killed run made stays), and the clip of the VideoFolder
+        `clips` that was described: target [T, H, W, 3]."""
+        path, row = self.folder / "previews.npz", self.rows[0]
         if not self.kept or not loop.here().is_main_process:
             return
         found = dict(zip(self.at, self.kept))
@@ -208,8 +210,10 @@ class Looks:
             with np.load(path) as old:
                 found = dict(zip(old["steps"].tolist(), old["frames"])) | found
         steps = sorted(found)
+        clip = next(clip for clip in read_folder(clips) if clip.clip_id == row["clip_id"])
+        bucket, _, picked = pick(clip, self.family, [tuple(row["bucket"])], self.how.fps)
         np.savez_compressed(path, frames=np.stack([found[step] for step in steps]), steps=np.array(steps),
-                            target=self.decode(self.store.latent(self.rows[0])[None]))
+                            target=read_clip(clip, bucket, picked))
 
 
 def save(pipe, recipe, folder, state=None):

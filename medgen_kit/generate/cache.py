@@ -171,8 +171,7 @@ def encode_clips(opener, video_mark, family, clips, folder, buckets, dtype, fps,
             key = mark(video_mark, family.name, digest(clip.path), bucket, step, dtype)
             if key not in pool:
                 pipe = pipe or opener()
-                frames = cover(video.read(clip.path, indices=picked)[0], *bucket[1:])
-                pool.put(key, {"latents": family.encode_video(pipe, frames[None])[0].to(dtype)})
+                pool.put(key, {"latents": family.encode_video(pipe, read_clip(clip, bucket, picked)[None])[0].to(dtype)})
             rows.append(({"file": Path(clip.path).name, "clip_id": clip.clip_id, "latents": key, "bucket": list(bucket),
                           "fps": round(clip.fps / step, 3)}, clip))
         except DiskError:
@@ -196,6 +195,11 @@ def pick(clip, family, buckets, fps):
         raise VideoError(clip.path, "too_short", f"{there} frames at {fps:g} a second are fewer than the {min(b[0] for b in buckets)} of "
                          "the smallest bucket.")
     return bucket, step, family.pick(info.frames, bucket[0], step)
+
+
+def read_clip(clip, bucket, picked):
+    """Frames uint8 [T, H, W, 3] of a clip as `pick` says."""
+    return cover(video.read(clip.path, indices=picked)[0], *bucket[1:])
 
 
 def choose_bucket(frames, height, width, buckets):

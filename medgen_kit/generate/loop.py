@@ -36,7 +36,7 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
     restored. Raises KitError when the loss is not a number, and for other settings' checkpoints.
     """
     accelerator, micro, rounds = start(recipe)
-    say = say if accelerator.is_main_process else lambda _: None
+    say = by_one(say)
     optimizer = make_optimizer(model, recipe)
     if accelerator.scaler is None and not checkpoint.sharded(accelerator):
         model = accelerator.prepare(model)                 # the optimizer needs accelerate's wrapping only for a scaler or for shards
@@ -47,12 +47,11 @@ def fit(model, draw, losses, recipe, folder, say=print, watch=None, averaged=Non
     average = Average(shown, recipe.ema) if recipe.ema else None
     if before is not None:
         before(plain)
-    state = checkpoint.restore(folder, accelerator, model, optimizer, average and average.model,
-                               {**recipe.as_dict(), **(belongs or {})}) if resume else None
+    belongs = {**recipe.as_dict(), **(belongs or {})}
+    state = checkpoint.restore(folder, accelerator, model, optimizer, average and average.model, belongs) if resume else None
     if state:
         say(f"goes on at step {state['step']} of {state['total']}")
-    state = state or {"step": 0, "total": recipe.max_steps, "calibrated": False, "seconds": 0.0,
-                      "belongs": {**recipe.as_dict(), **(belongs or {})}}
+    state = state or {"step": 0, "total": recipe.max_steps, "calibrated": False, "seconds": 0.0, "belongs": belongs}
     if not recipe.minutes:
         state["total"] = recipe.max_steps
     journal = Journal(folder, state["step"], accelerator.is_main_process)
@@ -156,6 +155,11 @@ def here():
     from accelerate import PartialState
 
     return PartialState(cpu=device() == "cpu")             # said outright: else two processes on a CPU would not find each other
+
+
+def by_one(say):
+    """`say` for the first process, silence for the others."""
+    return say if here().is_main_process else lambda _: None
 
 
 def make_optimizer(model, recipe):

@@ -33,14 +33,16 @@ class MedGenTinyPipeline(DiffusionPipeline, WanLoraLoaderMixin):
         self.register_to_config(num_frames=num_frames)
 
     @torch.no_grad()
-    def __call__(self, prompt, negative_prompt="", image=None, num_inference_steps=20, guidance_scale=2.0, generator=None,
-                 latents=None, num_frames=None, output_type="np", callback_on_step_end=None):
+    def __call__(self, prompt=None, negative_prompt="", image=None, num_inference_steps=20, guidance_scale=2.0, generator=None,
+                 latents=None, num_frames=None, output_type="np", callback_on_step_end=None, prompt_embeds=None,
+                 negative_prompt_embeds=None):
         """Generate one clip per prompt; `.frames` is float32 [N, T, H, W, 3] in 0..1 (torch [N, T, 3, H, W] for output_type="pt").
 
         prompt: text or list of texts. image: optional first frames, uint8 [H, W, 3] or [N, H, W, 3] at the model's size. guidance_scale: 1
         switches guidance off. generator: torch.Generator (or one per prompt) for the noise. latents: the noise itself, [N, K, T, 1, 1].
+        prompt_embeds, negative_prompt_embeds: what `encode_prompts` gives, in place of the texts.
         """
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt if prompt_embeds is None else prompt_embeds)
         if not prompts or num_inference_steps < 1:
             raise KitError("give at least one prompt and num_inference_steps of at least 1.")
         frames = num_frames or self.config.num_frames
@@ -49,8 +51,10 @@ class MedGenTinyPipeline(DiffusionPipeline, WanLoraLoaderMixin):
         shape = (len(prompts), self.transformer.config.channels, frames, 1, 1)
         x = latents.clone() if latents is not None else _noise(shape, generator)
         x, first = x.to(self.device), self._first_frame(image, len(prompts))
-        text = encode_prompts(self.text_encoder, self.tokenizer, prompts)
-        nothing = encode_prompts(self.text_encoder, self.tokenizer, [negative_prompt or ""] * len(prompts), text.shape[1] - 1)
+        text, nothing = prompt_embeds, negative_prompt_embeds
+        if text is None:
+            text = encode_prompts(self.text_encoder, self.tokenizer, prompts)
+            nothing = encode_prompts(self.text_encoder, self.tokenizer, [negative_prompt or ""] * len(prompts), text.shape[1] - 1)
         text, nothing = text.to(self.device), nothing.to(self.device)      # while it is trained on a GPU, only the denoiser lives there
         # equal steps of the noise level from 1 down to 0 (the scheduler adds the 0)
         self.scheduler.set_timesteps(sigmas=np.linspace(1, 1 / num_inference_steps, num_inference_steps), device=self.device)

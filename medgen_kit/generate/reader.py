@@ -21,6 +21,13 @@ class Reader:
         self.folder = Path(folder or self.temporary.name)
         self.keys = {}
 
+    @classmethod
+    def of(cls, cache, family, dtype):
+        """A reader of the captions that a training's Cache holds; it encodes none itself."""
+        made = cls("", family, dtype, "", cache.folder)
+        made.keys = {"": cache.nothing} | {row["caption"]: row["text"] for row in cache.rows}
+        return made
+
     def read(self, prompts):
         """Encode what is not known yet, all in one go: opening the encoder is what takes time."""
         if missing := [prompt for prompt in dict.fromkeys(prompts) if prompt not in self.keys]:

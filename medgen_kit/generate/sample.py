@@ -57,7 +57,7 @@ class SampleSettings:
         own["num_frames"] = known.frames
         trained = getattr(pipe, "kit", {}).get("trained")                  # a LoRA of ours says how it was trained
         if trained:
-            own |= {"fps": trained["fps"]} | {name: trained[name] for name in ("sample_shift",) if family.name in ("wan", "hunyuan")}
+            own |= {"fps": trained["fps"]} | ({"sample_shift": trained["sample_shift"]} if family.shifts else {})
             own |= {"guidance_scale": 1.0} if family.name == "hunyuan" else {}
         if is_tiny(pipe):
             own |= {"num_frames": pipe.config.num_frames, "height": pipe.vae.config.size, "width": pipe.vae.config.size}

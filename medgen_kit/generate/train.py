@@ -13,6 +13,7 @@ from ..machine import device
 from . import flow
 from .concepts import alignment_loss
 from .data import KINDS
+from .heads import feature_loss, projector, watch_middle
 from .loop import fit
 from .recipe import Recipe
 from .stream import clips_of_step, draw
@@ -58,10 +59,8 @@ class Trainee(nn.Module):
     def __init__(self, recipe, channels, text_dim, feature_dim):
         super().__init__()
         self.denoiser = TinyWan(channels, recipe.dim, recipe.layers, recipe.heads, text_dim)
-        self.projector = nn.Sequential(nn.Linear(recipe.dim, 256), nn.SiLU(), nn.Linear(256, feature_dim))
-        self.hidden = None
-        block = self.denoiser.blocks[max(0, recipe.layers // 2 - 1)]
-        block.register_forward_hook(lambda _module, _inputs, output: setattr(self, "hidden", output))
+        self.projector, self.hidden = projector(recipe.dim, feature_dim), None
+        watch_middle(self.denoiser.blocks, lambda hidden: setattr(self, "hidden", hidden))
 
     def forward(self, x, times, text):
         """(velocity, projected features [B, T, D])."""
@@ -98,7 +97,7 @@ def losses(model, batch, classifier, recipe):
     parts = {"flow": ((v - flow.velocity(batch["x0"], batch["eps"])) ** 2 * noised).mean()}
     total = parts["flow"]
     if recipe.repa:
-        parts["repa"] = 1 - nn.functional.cosine_similarity(projected, batch["features"], dim=-1).mean()
+        parts["repa"] = feature_loss(projected, batch["features"])
         total = total + recipe.repa * parts["repa"]
     if recipe.knowledge:
         estimate = flow.denoised(x, v, batch["levels"])

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..align.losses import concept_loss
-from . import flow
+from .heads import feature_loss, projector, watch_middle
 from .stream import clips_of_step, draw
 
 LEVELS = tuple(k / 10 for k in range(1, 10))
@@ -27,17 +27,13 @@ class Tuned(nn.Module):
         self._no_split_modules = getattr(transformer, "_no_split_modules", None)           # what FSDP shards by
         width = family.width(transformer)
         if recipe.repa:
-            self.projector = nn.Sequential(nn.Linear(width, 256), nn.SiLU(), nn.Linear(256, features))
+            self.projector = projector(width, features)
         if recipe.knowledge:
             self.reader = nn.Linear(width, concepts)
         if recipe.repa or recipe.knowledge:
-            blocks = family.blocks(transformer)
-            blocks[max(0, len(blocks) // 2 - 1)].register_forward_hook(self._keep)
+            watch_middle(family.blocks(transformer), lambda hidden: setattr(self, "hidden", hidden))
         if recipe.gradient_checkpointing and hasattr(transformer, "enable_gradient_checkpointing"):
             transformer.enable_gradient_checkpointing()
-
-    def _keep(self, _module, _inputs, output):
-        self.hidden = output[0] if isinstance(output, tuple) else output
 
     def forward(self, x, s, text):
         """(the transformer's answer [B, C, t, h, w], {"projected" [B, t, D], "concepts" [B, K]} of the heads that are there)."""
@@ -90,8 +86,7 @@ def losses(model, batch, family, recipe):
     parts = {"flow": nn.functional.mse_loss(answer.float(), family.target(batch["x0"], batch["eps"], batch["s"]))}
     total = parts["flow"]
     if recipe.repa:
-        wanted = nn.functional.interpolate(batch["features"].transpose(1, 2), seen["projected"].shape[1], mode="linear").transpose(1, 2)
-        parts["repa"] = 1 - nn.functional.cosine_similarity(seen["projected"], wanted, dim=-1).mean()
+        parts["repa"] = feature_loss(seen["projected"], batch["features"])
         total = total + recipe.repa * parts["repa"]
     if recipe.knowledge:
         parts["knowledge"] = concept_loss(seen["concepts"], batch["present"], batch["known"])
@@ -114,16 +109,3 @@ def by_level(model, family, cache, rows, seed=0, levels=LEVELS):
             total += float(nn.functional.mse_loss(answer.float(), family.target(x0, eps, s)))
         found[f"{level:g}"] = total / len(rows)
     return found
-
-
-@torch.no_grad()
-def preview(model, family, text, shape, steps=20, shift=1.0, seed=0):
-    """Latents [1, C, t, h, w] that the model makes of a cached caption, without guidance: Euler from noise to data, levels shifted as in
-    sampling. For looks during a training; clips are made by the pipeline (`produce`)."""
-    where = next(model.parameters()).device
-    text = {key: value.to(where) for key, value in family.stack([text]).items()}
-    x = draw(shape, seed, seed)[0]["eps"][None].to(where)
-    levels = flow.shifted(torch.linspace(1, 0, steps + 1, device=where), shift)
-    for s, following in zip(levels, levels[1:]):
-        x = family.step(x, model(x, s.view(1), text)[0].float(), s, following)
-    return x

@@ -7,8 +7,9 @@ import torch
 
 from medgen_kit import KitError, video
 from medgen_kit.clip import Clip, write_folder
-from medgen_kit.generate import Recipe, cache, checkpoint, lora, loop, tune
+from medgen_kit.generate import Recipe, adapt, cache, checkpoint, lora, loop, tune
 from medgen_kit.generate.families import FAMILIES, family_of
+from medgen_kit.generate.families.base import pixels
 from tests.generate import tiny_families
 
 LARGE = ("wan", "hunyuan", "mochi", "ltx", "cogvideox")
@@ -90,8 +91,8 @@ def test_latents_are_at_the_scale_that_the_pipeline_decodes(name, homes):
     frames = np.random.default_rng(1).integers(0, 255, (1, *size, 3), dtype=np.uint8)
     with torch.no_grad():
         latents = family.encode_video(pipe, frames)
-        back = family.decode_video(pipe.vae, latents)
-    assert back.shape == (1, *size, 3) and back.dtype == np.uint8
+        plain = pipe.vae.decode(pipe.vae.encode(pixels(frames, pipe.vae)).latent_dist.mode(), return_dict=False)[0]
+    back = ((plain / 2 + 0.5).clamp(0, 1) * 255).permute(0, 2, 3, 4, 1).numpy()
     given = {"ltx": lambda z: z.flatten(2).transpose(1, 2), "cogvideox": lambda z: z.transpose(1, 2)}.get(name, lambda z: z)(latents)
     made = {}
 
@@ -150,8 +151,12 @@ def test_every_family_caches_trains_resumes_exports_and_samples(name, homes, cli
     made = plain(prompt="a beating heart", num_inference_steps=2, output_type="np", **tiny_families.SHAPE[name],
                  **tiny_families.CALL[name]).frames[0]
     assert np.isfinite(made).all()
-    looks = tune.preview(again, family, store.text(store.rows[0]), store.latent(store.rows[0]).shape, steps=3)
-    assert looks.isfinite().all()
+    looks = adapt.Looks(straight, family, store, store.rows[:1], Recipe(**SMALL), tmp_path / "looks")
+    found = looks(model, 10)
+    assert looks.kept[0].shape == (*bucket(name), 3) and looks.kept[0].dtype == np.uint8 and found["levels"]["0.5"] > 0
+    looks.save(clips)
+    with np.load(tmp_path / "looks" / "previews.npz") as kept:
+        assert kept["target"].shape == looks.kept[0].shape
 
 
 @every

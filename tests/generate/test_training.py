@@ -190,6 +190,16 @@ def test_a_lora_of_the_small_model_loads_on_it_and_on_no_other(pipe, tmp_path):
         load_lora(other, tmp_path / "lora")
 
 
+def test_embeddings_stand_for_a_prompt(pipe):
+    from medgen_kit.generate.text import encode_prompts
+
+    text, nothing = (encode_prompts(pipe.text_encoder, pipe.tokenizer, [prompt]) for prompt in ("a beating heart", ""))
+    noise = torch.randn(1, 16, 9, 1, 1, generator=torch.Generator().manual_seed(3))
+    plain, given = (pipe(latents=noise, num_inference_steps=2, **call).frames for call in (
+        {"prompt": "a beating heart"}, {"prompt_embeds": text, "negative_prompt_embeds": nothing}))
+    assert np.array_equal(plain, given)
+
+
 def test_given_first_frame_is_kept(pipe):
     image = np.full((16, 16, 3), 200, np.uint8)
     frames = pipe(prompt="a beating heart", image=image, num_inference_steps=2, generator=torch.Generator().manual_seed(0)).frames

@@ -10,11 +10,12 @@ class Family:
     """An adapter. s: noise level [B] in 0..1; x0, eps: [B, C, t, h, w], normalised latents; text: dict of batched tensors.
 
     frame_step: frames are a multiple of it plus 1. multiple: height and width are multiples of it. fps: what the model was made for.
-    text_length: tokens that the transformer is shown. text_options: go to the pipeline's `encode_prompt` (HunyuanVideo's prompt template).
+    text_length: tokens that the transformer is shown. shifts: whether its sampling
+    takes a fixed timestep shift. text_options: go to the pipeline's `encode_prompt` (HunyuanVideo's prompt template).
     """
 
     name, pipelines = "", ()
-    frame_step, multiple, fps, text_length = 4, 16, 16, 512
+    frame_step, multiple, fps, text_length, shifts = 4, 16, 16, 512, True
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
 
     def __init__(self, fps=None, **text_options):
@@ -59,15 +60,6 @@ class Family:
         """The VAE's latents at the scale that the transformer knows."""
         return z * vae.config.scaling_factor
 
-    def decode_video(self, vae, latents):
-        """Frames uint8 [B, T, H, W, 3] of normalised latents, the way back of `encode_video`."""
-        made = vae.decode(self.denormalise(vae, latents.to(vae.device)).to(vae.dtype), return_dict=False)[0]
-        return ((made.float() / 2 + 0.5).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 4, 1).cpu().numpy()
-
-    def denormalise(self, vae, z):
-        """The way back of `normalise`."""
-        return z / vae.config.scaling_factor
-
     def noise(self, x0, eps, s):
         """The clip at noise level s."""
         return flow.interpolate(x0, eps, s)
@@ -75,10 +67,6 @@ class Family:
     def target(self, x0, eps, s):
         """What `predict` should return."""
         return flow.velocity(x0, eps)
-
-    def step(self, x, answer, s, following):
-        """From noise level s to the `following`, lower one, along what `predict` answered (Euler; 0-dim s)."""
-        return x + (following - s) * answer
 
     def predict(self, transformer, x, s, text):
         """The transformer's answer [B, C, t, h, w] at noise level s."""

@@ -9,7 +9,7 @@ class CogVideoX(Family):
     """v = sqrt(a) eps - sqrt(1 - a) x0 (Salimans and Ho 2022) with the schedule a of the published model."""
 
     name, pipelines = "cogvideox", ("CogVideoXPipeline",)
-    fps, text_length = 8, 226
+    fps, text_length, shifts = 8, 226, False
 
     def __init__(self, fps=None, **text_options):
         from diffusers import CogVideoXDDIMScheduler
@@ -38,11 +38,6 @@ class CogVideoX(Family):
     def target(self, x0, eps, s):
         signal, rest = self.parts(s, x0)
         return signal * eps - rest * x0
-
-    def step(self, x, answer, s, following):
-        signal, rest = self.parts(s.view(1), x)
-        x0, eps = signal * x - rest * answer, rest * x + signal * answer
-        return self.noise(x0, eps, following.view(1)) if following > 0 else x0                 # DDIM
 
     def predict(self, transformer, x, s, text):
         return transformer(hidden_states=x.transpose(1, 2), encoder_hidden_states=text["embeds"], timestep=self.levels(s),

@@ -7,7 +7,7 @@ from .base import Family, rows
 
 class LTXVideo(Family):
     name, pipelines = "ltx", ("LTXPipeline",)
-    frame_step, multiple, fps, text_length = 8, 32, 25, 128
+    frame_step, multiple, fps, text_length, shifts = 8, 32, 25, 128, False          # it computes its shift from the size
 
     @torch.no_grad()
     def encode_prompts(self, pipe, prompts):
@@ -17,10 +17,6 @@ class LTXVideo(Family):
     def normalise(self, vae, z):
         mean, std = (v.view(1, -1, 1, 1, 1).to(z) for v in (vae.latents_mean, vae.latents_std))
         return (z - mean) * vae.config.scaling_factor / std
-
-    def denormalise(self, vae, z):
-        mean, std = (v.view(1, -1, 1, 1, 1).to(z) for v in (vae.latents_mean, vae.latents_std))
-        return z * std / vae.config.scaling_factor + mean
 
     def predict(self, transformer, x, s, text):
         t, h, w = x.shape[2:]

@@ -18,10 +18,6 @@ class Mochi(Family):
         mean, std = channels(vae, z)
         return (z - mean) * vae.config.scaling_factor / std
 
-    def denormalise(self, vae, z):
-        mean, std = channels(vae, z)
-        return z * std / vae.config.scaling_factor + mean
-
     def predict(self, transformer, x, s, text):
         towards_data = transformer(hidden_states=x, timestep=1000 * (1 - s), encoder_hidden_states=text["embeds"],
                                    encoder_attention_mask=text["mask"], return_dict=False)[0]

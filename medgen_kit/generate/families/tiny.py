@@ -26,9 +26,6 @@ class MedGenTiny(Family):
     def encode_video(self, pipe, frames):
         return pipe.vae.encode(frames).float()
 
-    def decode_video(self, vae, latents):
-        return (vae.decode(latents.to(vae.device)) * 255).round().byte().cpu().numpy()
-
     def width(self, transformer):
         return transformer.config.dim
 

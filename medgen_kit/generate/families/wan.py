@@ -18,10 +18,6 @@ class Wan(Family):
         mean, std = channels(vae, z)
         return (z - mean) / std
 
-    def denormalise(self, vae, z):
-        mean, std = channels(vae, z)
-        return z * std + mean
-
     def predict(self, transformer, x, s, text):
         return transformer(hidden_states=x, timestep=1000 * s, encoder_hidden_states=text["embeds"], return_dict=False)[0]
 
