@@ -15,7 +15,9 @@ from ..clip import Clip, write_folder, write_text
 from ..errors import KitError
 from . import label
 from .refuse import refusal
-from .sample import SampleSettings, alike, faster, is_tiny, noise_seed, sample_batch, shifted
+from .families import family_of
+from .pipeline import MedGenTinyPipeline
+from .sample import SampleSettings, faster, noise_seed, sample_batch, shifted
 from .speed import accelerate_sampling
 
 TEXTS = ("prompt", "brief_caption")
@@ -145,7 +147,7 @@ def produce_one(pipe, prompt, out, settings=None, seed=0, negative_prompt="", im
         raise KitError(f"{out} must end in .mp4.")
     if why := refusal(prompt):
         raise KitError(f"the prompt is {why}")
-    if is_tiny(pipe) and (unknown := unknown_words(pipe.tokenizer, prompt)):
+    if isinstance(pipe, MedGenTinyPipeline) and (unknown := unknown_words(pipe.tokenizer, prompt)):
         say(f"words the model has never seen: {', '.join(unknown)}")
     job = plan([{"prompt": prompt, "name": out.name}], seed, 1, negative_prompt)[0]
     with shifted(pipe, settings.sample_shift), accelerate_sampling(pipe, settings.accel) as boost:
@@ -235,7 +237,7 @@ def batches(pipe, jobs, batch):
     for job in jobs:
         groups.setdefault(job.negative_prompt, []).append(job)
     for some in groups.values():
-        for group in alike(pipe, [job.prompt for job in some]):
+        for group in family_of(pipe).groups(pipe, [job.prompt for job in some]):
             for start in range(0, len(group), batch):
                 yield [some[i] for i in group[start:start + batch]]
 

@@ -15,16 +15,11 @@ from ..errors import KitError
 from ..machine import device
 from ..run import runs_root
 from . import label
+from .families import family_of
+from .models import MODELS
 from .pipeline import load_pipeline
 from .prompts import make_prompts
 from .speed import accelerate_sampling
-from .text import SHORT
-
-NO_FIRST_FRAME = {"WanPipeline": "Wan2.1 text-to-video has no input for one; Wan2.1 image-to-video is another model with other weights",
-                  "HunyuanVideoPipeline": "HunyuanVideo's image-to-video is another model with other weights",
-                  "MochiPipeline": "Mochi 1 has no image-to-video model",
-                  "CogVideoXPipeline": "CogVideoX image-to-video is another model (5B) with other weights"}
-
 
 @dataclass(frozen=True)
 class SampleSettings:
@@ -47,35 +42,20 @@ class SampleSettings:
     def of(cls, pipe, **changes):
         """The settings that the model of `pipe` was made for (paper: "default settings"); changes that are None are left out. KitError for
         a size that its family cannot have."""
-        from .families import family_of
-        from .models import MODELS
-
         family = family_of(pipe)
         named = getattr(pipe, "kit", {}).get("model")
         known = MODELS.get(named) or next(model for model in MODELS.values() if model.family == family.name)
-        own = {name: getattr(known, name) for name in ("num_inference_steps", "guidance_scale", "height", "width", "fps")}
-        own["num_frames"] = known.frames
+        own = {name: getattr(known, name) for name in ("num_inference_steps", "guidance_scale", "fps")}
+        own |= family.fitting(pipe, known)
         trained = getattr(pipe, "kit", {}).get("trained")                  # a LoRA of ours says how it was trained
         if trained:
             own |= {"fps": trained["fps"]} | ({"sample_shift": trained["sample_shift"]} if family.shifts else {})
-            own |= {"guidance_scale": 1.0} if family.name == "hunyuan" else {}
-        if is_tiny(pipe):
-            own |= {"num_frames": pipe.config.num_frames, "height": pipe.vae.config.size, "width": pipe.vae.config.size}
+            own |= {"guidance_scale": family.trained_guidance} if family.trained_guidance else {}
         made = cls(**own | {name: value for name, value in changes.items() if value is not None})
-        if is_tiny(pipe):
-            wrong = [name for name in ("num_frames", "height", "width") if getattr(made, name) != own[name]]
-            if wrong:
-                raise KitError(f"MedGen-tiny makes clips of {own['num_frames']} frames, {own['height']}x{own['width']}; "
-                               f"{wrong[0]}={getattr(made, wrong[0])} is not possible.")
-        else:
-            family.check(made.num_frames, made.height, made.width)
+        family.check_for(pipe, made)
         if made.num_inference_steps < 1 or not made.fps > 0:
             raise KitError("num_inference_steps must be at least 1, and fps above 0.")
         return made
-
-
-def is_tiny(pipe):
-    return type(pipe).__name__ == "MedGenTinyPipeline"
 
 
 def open_generator(profile, folder):
@@ -99,7 +79,7 @@ def profile_settings(pipe, profile):
     clips for MedGen-tiny, from the model for others."""
     names = ("num_inference_steps", "guidance_scale", "num_frames", "height", "width", "accel")
     return SampleSettings.of(pipe, **{name: getattr(profile.sample, name) for name in names},
-                             fps=profile.data.fps if is_tiny(pipe) else None)
+                             fps=None if profile.sample.base_model else profile.data.fps)
 
 
 def read_ahead(pipe, prompts):
@@ -115,21 +95,18 @@ def sample_batch(pipe, prompts, noise_seeds, settings, negative_prompt="", image
     settings: SampleSettings, or any object with its first fields. image: one first frame uint8 [H, W, 3] for all. call: more arguments for
     the pipeline's call (HunyuanVideo's prompt_template). Raises KitError for what the family cannot do.
     """
-    pipe = with_first_frame(pipe, image)
+    family = family_of(pipe)
+    pipe = pipe if image is None else family.with_first_frame(pipe)
     noise = [torch.Generator().manual_seed(seed) for seed in noise_seeds]
     call |= {"prompt": list(prompts), "num_inference_steps": settings.num_inference_steps, "guidance_scale": settings.guidance_scale,
-             "generator": noise if len(noise) > 1 else noise[0], "output_type": "np"}
-    if not is_tiny(pipe):
-        call |= {"num_frames": settings.num_frames, "height": settings.height, "width": settings.width}
-    if type(pipe).__name__.startswith("LTX"):
-        call["frame_rate"] = getattr(settings, "fps", 25)
+             "generator": noise if len(noise) > 1 else noise[0], "output_type": "np", **family.call(settings)}
     if negative_prompt:
-        refuse_without_effect(pipe, settings)
-        call["negative_prompt"] = negative_prompt if is_tiny(pipe) else [negative_prompt] * len(noise)
+        refuse_without_effect(family, settings)
+        call["negative_prompt"] = family.negative(negative_prompt, len(noise))
     if pipe.scheduler.config.get("shift_terminal") and settings.num_inference_steps < 2:
         raise KitError("num_inference_steps=1 is too few here: this model's noise levels are stretched from the first step to the last.")
     if image is not None:
-        call["image"] = first_frame(pipe, image, settings, len(noise))
+        call["image"] = family.first_frame(pipe, checked_image(image), settings, len(noise))
     if reader := getattr(pipe, "reader", None):
         call.pop("prompt")
         call |= reader(prompts, negative_prompt, pipe._execution_device)
@@ -141,39 +118,21 @@ def sample_batch(pipe, prompts, noise_seeds, settings, negative_prompt="", image
     return (frames * 255).round().clip(0, 255).astype(np.uint8)
 
 
-def refuse_without_effect(pipe, settings):
+def refuse_without_effect(family, settings):
     """KitError where a negative prompt would be read and ignored."""
-    if type(pipe).__name__ == "HunyuanVideoPipeline":
-        raise KitError("HunyuanVideo is told its guidance as a number and never sees a second prompt. Leave the negative prompt out.")
-    if settings.guidance_scale <= 1 and not (is_tiny(pipe) and settings.guidance_scale != 1):
+    if family.no_negative:
+        raise KitError(f"{family.no_negative}. Leave the negative prompt out.")
+    if not family.guided(settings.guidance_scale):
         raise KitError(f"with guidance_scale={settings.guidance_scale:g} the negative prompt has no effect. Raise it above 1, or leave the "
                        "negative prompt out.")
 
 
-def with_first_frame(pipe, image):
-    """The pipeline, or for a first frame the one of its family that takes it, with the same weights. KitError where there is none."""
-    if image is None or is_tiny(pipe) or type(pipe).__name__ == "LTXImageToVideoPipeline":
-        return pipe
-    if type(pipe).__name__ != "LTXPipeline":
-        why = NO_FIRST_FRAME.get(type(pipe).__name__, f"{type(pipe).__name__} has no input for one")
-        raise KitError(f"a first frame was given, but {why}. Leave the image out, or choose ltx-video or medgen-tiny.")
-    from diffusers import LTXImageToVideoPipeline
-
-    other = LTXImageToVideoPipeline(**pipe.components)         # not from_pipe, which would cast the weights
-    other.set_progress_bar_config(disable=True)
-    return other
-
-
-def first_frame(pipe, image, settings, count):
-    """The first frame as the pipeline takes it, at the clip's size."""
+def checked_image(image):
+    """A first frame as an array; KitError when it is none."""
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
         raise KitError(f"the first frame must be uint8 [H, W, 3], RGB, not {image.dtype} {list(image.shape)}.")
-    if is_tiny(pipe):
-        return video.resize(image[None], pipe.vae.config.size)[0]
-    from PIL import Image
-
-    return [Image.fromarray(video.resize(image[None], (settings.height, settings.width))[0])] * count
+    return image
 
 
 def read_image(path):
@@ -215,26 +174,20 @@ def with_shift(scheduler, shift):
     raise KitError(f"{type(scheduler).__name__} has no timestep shift: it is not for flow matching (CogVideoX is a diffusion model).")
 
 
-def alike(pipe, prompts):
-    """Lists of numbers of prompts that may share a batch: MedGen-tiny reads all prompts of a batch at one length, so long ones go apart."""
-    if not is_tiny(pipe) or not prompts:
-        return [list(range(len(prompts)))]
-    long = [len(ids) > SHORT for ids in pipe.tokenizer(list(prompts))["input_ids"]]
-    return [group for kind in (False, True) if (group := [i for i, one in enumerate(long) if one == kind])]
-
-
-def generate_clips(pipe, prompts, settings, seed=0, batch=33, say=None):
+def generate_clips(pipe, prompts, settings, seed=0, batch=0, say=None):
     """Clips uint8 [N, T, H, W, 3] of N prompts. Clip i depends on (seed, i) alone.
 
-    settings: section `sample` of a profile, `generate` for MedGen-tiny, or SampleSettings (its shift and accel are used too).
+    settings: section `sample` of a profile, `generate` for MedGen-tiny, or SampleSettings (its shift and accel are used too). batch: clips
+    at a time (0: what suits the family).
 
     With the same seed another prompt starts from the same noise, so two pictures differ by the words only.
     """
     prompts, clips, accel = list(prompts), {}, getattr(settings, "accel", "off")
-    batch = batch if is_tiny(pipe) else 1
+    family = family_of(pipe)
+    batch = batch or family.batch
     read_ahead(pipe, prompts)
     with shifted(pipe, getattr(settings, "sample_shift", None)):
-        for group in alike(pipe, prompts):
+        for group in family.groups(pipe, prompts):
             for start in range(0, len(group), batch):
                 some = group[start:start + batch]
                 with accelerate_sampling(pipe, accel) as boost:

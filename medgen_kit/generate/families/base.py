@@ -1,7 +1,9 @@
 """What all families share: the rules for sizes, and flow matching as the way to noise and to train (a family may do otherwise)."""
 
 import torch
+from PIL import Image
 
+from ... import video
 from ...errors import KitError
 from .. import flow
 
@@ -10,13 +12,16 @@ class Family:
     """An adapter. s: noise level [B] in 0..1; x0, eps: [B, C, t, h, w], normalised latents; text: dict of batched tensors.
 
     frame_step: frames are a multiple of it plus 1. multiple: height and width are multiples of it. fps: what the model was made for.
-    text_length: tokens that the transformer is shown. shifts: whether its sampling
-    takes a fixed timestep shift. text_options: go to the pipeline's `encode_prompt` (HunyuanVideo's prompt template).
+    text_length: tokens that the transformer is shown. shifts: whether its sampling takes a fixed timestep shift. batch: clips that are
+    sampled at a time. no_first_frame, no_negative: why it takes no first frame, no negative prompt ("" where it does). trained_guidance:
+    what a LoRA of ours is sampled with, where it is not the model's own. text_options: go to the pipeline's `encode_prompt`
+    (HunyuanVideo's prompt template).
     """
 
     name, pipelines = "", ()
     frame_step, multiple, fps, text_length, shifts = 4, 16, 16, 512, True
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
+    batch, no_first_frame, no_negative, trained_guidance = 1, "it has no input for one", "", None
 
     def __init__(self, fps=None, **text_options):
         self.fps, self.text_options = fps or self.fps, text_options
@@ -32,6 +37,38 @@ class Family:
                 near = max(1, round(pixels / self.multiple)) * self.multiple
                 raise KitError(f"{self.name}: a {what} of {pixels} pixels is not possible; it must be a multiple of {self.multiple}, "
                                f"for example {near}.")
+
+    def fitting(self, pipe, known):
+        """The size that `pipe` was made for, by its Model."""
+        return {"num_frames": known.frames, "height": known.height, "width": known.width}
+
+    def check_for(self, pipe, settings):
+        """KitError when `pipe` cannot make clips of the size of SampleSettings."""
+        self.check(settings.num_frames, settings.height, settings.width)
+
+    def call(self, settings):
+        """Arguments of the pipeline's call that say how large a clip is."""
+        return {"num_frames": settings.num_frames, "height": settings.height, "width": settings.width}
+
+    def guided(self, guidance_scale):
+        """Whether a negative prompt counts at this scale."""
+        return guidance_scale > 1
+
+    def negative(self, text, count):
+        """A negative prompt as the pipeline takes it for `count` clips."""
+        return [text] * count
+
+    def with_first_frame(self, pipe):
+        """The pipeline that takes a first frame, with the same weights."""
+        raise KitError(f"a first frame was given, but {self.no_first_frame}. Leave the image out, or choose ltx-video or medgen-tiny.")
+
+    def first_frame(self, pipe, image, settings, count):
+        """A first frame uint8 [H, W, 3] as that pipeline takes it, at the clip's size."""
+        return [Image.fromarray(video.resize(image[None], (settings.height, settings.width))[0])] * count
+
+    def groups(self, pipe, prompts):
+        """Lists of numbers of prompts that may share a batch."""
+        return [list(range(len(prompts)))]
 
     def pick(self, total, frames, step):
         """Which `frames` of a clip's `total` are read: the middle ones, one each `step` frames (a number, at least 1, not always whole)."""

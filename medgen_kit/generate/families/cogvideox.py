@@ -10,6 +10,7 @@ class CogVideoX(Family):
 
     name, pipelines = "cogvideox", ("CogVideoXPipeline",)
     fps, text_length, shifts = 8, 226, False
+    no_first_frame = "CogVideoX image-to-video is another model (5B) with other weights"
 
     def __init__(self, fps=None, **text_options):
         from diffusers import CogVideoXDDIMScheduler

@@ -9,7 +9,9 @@ class HunyuanVideo(Family):
     """Trained, as its trainers do, with the embedded guidance of scale 1."""
 
     name, pipelines = "hunyuan", ("HunyuanVideoPipeline",)
-    fps, text_length = 24, 256
+    fps, text_length, trained_guidance = 24, 256, 1.0
+    no_first_frame = "HunyuanVideo's image-to-video is another model with other weights"
+    no_negative = "HunyuanVideo is told its guidance as a number and never sees a second prompt"
 
     @torch.no_grad()
     def encode_prompts(self, pipe, prompts):

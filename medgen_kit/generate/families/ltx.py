@@ -6,7 +6,7 @@ from .base import Family, rows
 
 
 class LTXVideo(Family):
-    name, pipelines = "ltx", ("LTXPipeline",)
+    name, pipelines = "ltx", ("LTXPipeline", "LTXImageToVideoPipeline")
     frame_step, multiple, fps, text_length, shifts = 8, 32, 25, 128, False          # it computes its shift from the size
 
     @torch.no_grad()
@@ -17,6 +17,16 @@ class LTXVideo(Family):
     def normalise(self, vae, z):
         mean, std = (v.view(1, -1, 1, 1, 1).to(z) for v in (vae.latents_mean, vae.latents_std))
         return (z - mean) * vae.config.scaling_factor / std
+
+    def call(self, settings):
+        return super().call(settings) | {"frame_rate": settings.fps}
+
+    def with_first_frame(self, pipe):
+        from diffusers import LTXImageToVideoPipeline
+
+        other = LTXImageToVideoPipeline(**pipe.components)         # not from_pipe, which would cast the weights
+        other.set_progress_bar_config(disable=True)
+        return other
 
     def predict(self, transformer, x, s, text):
         t, h, w = x.shape[2:]

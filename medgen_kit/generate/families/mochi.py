@@ -8,6 +8,7 @@ from .base import Family, channels, rows
 class Mochi(Family):
     name, pipelines = "mochi", ("MochiPipeline",)
     frame_step, fps, text_length = 6, 30, 256
+    no_first_frame = "Mochi 1 has no image-to-video model"
 
     @torch.no_grad()
     def encode_prompts(self, pipe, prompts):

@@ -3,13 +3,45 @@
 import torch
 
 from ... import video
+from ...errors import KitError
 from ..text import LONG, SHORT, encode_prompts
 from .base import Family
 
 
 class MedGenTiny(Family):
     name, pipelines = "tiny", ("MedGenTinyPipeline",)
-    frame_step, multiple, fps, text_length = 8, 32, 8, 1 + SHORT
+    frame_step, multiple, fps, text_length, batch = 8, 32, 8, 1 + SHORT, 33
+
+    def fitting(self, pipe, known):
+        return {"num_frames": pipe.config.num_frames, "height": pipe.vae.config.size, "width": pipe.vae.config.size}
+
+    def check_for(self, pipe, settings):
+        own = self.fitting(pipe, None)
+        if wrong := [name for name in own if getattr(settings, name) != own[name]]:
+            raise KitError(f"MedGen-tiny makes clips of {own['num_frames']} frames, {own['height']}x{own['width']}; "
+                           f"{wrong[0]}={getattr(settings, wrong[0])} is not possible.")
+
+    def call(self, settings):
+        return {}
+
+    def guided(self, guidance_scale):
+        return guidance_scale != 1
+
+    def negative(self, text, count):
+        return text
+
+    def with_first_frame(self, pipe):
+        return pipe
+
+    def first_frame(self, pipe, image, settings, count):
+        return video.resize(image[None], pipe.vae.config.size)[0]
+
+    def groups(self, pipe, prompts):
+        """All prompts of a batch are read at one length, so long ones go apart."""
+        if pipe.tokenizer is None or not prompts:
+            return super().groups(pipe, prompts)
+        long = [len(ids) > SHORT for ids in pipe.tokenizer(list(prompts))["input_ids"]]
+        return [group for kind in (False, True) if (group := [i for i, one in enumerate(long) if one == kind])]
 
     def pick(self, total, frames, step):
         return video.sample_indices(total, frames)              # the small model sees a whole clip in its few frames

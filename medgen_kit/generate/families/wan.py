@@ -7,6 +7,7 @@ from .base import Family, channels
 
 class Wan(Family):
     name, pipelines = "wan", ("WanPipeline",)
+    no_first_frame = "Wan2.1 text-to-video has no input for one; Wan2.1 image-to-video is another model with other weights"
 
     @torch.no_grad()
     def encode_prompts(self, pipe, prompts):
