@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from . import models
-from .families import Family
+from .families import FAMILIES, Family
 
 GIB = 2**30
 
@@ -56,13 +56,14 @@ class Layout:
         return t * (h // self.patch) * (w // self.patch)
 
 
+TEXT = {name: family.text_length for name, family in FAMILIES.items()}
 LAYOUTS = {
-    "wan": Layout(16, 4, 8, 2, 512, calls=2, together=1),
-    "hunyuan": Layout(16, 4, 8, 2, 256, layers=("num_layers", "num_single_layers"), few=(1, 2), fewer=(1, 2), together=1),
-    "mochi": Layout(12, 6, 8, 2, 256, few=(3,), fewer=(2,)),
-    "ltx": Layout(128, 8, 32, 1, 128, tile=(512, 512), stride=(448, 448)),
-    "cogvideox": Layout(16, 4, 8, 2, 226, tile=(240, 360), stride=(200, 288)),
-    "tiny": Layout(128, 1, 32, 1, 33, 96, layers=("layers",))}
+    "wan": Layout(16, 4, 8, 2, TEXT["wan"], calls=2, together=1),
+    "hunyuan": Layout(16, 4, 8, 2, TEXT["hunyuan"], layers=("num_layers", "num_single_layers"), few=(1, 2), fewer=(1, 2), together=1),
+    "mochi": Layout(12, 6, 8, 2, TEXT["mochi"], few=(3,), fewer=(2,)),
+    "ltx": Layout(128, 8, 32, 1, TEXT["ltx"], tile=(512, 512), stride=(448, 448)),
+    "cogvideox": Layout(16, 4, 8, 2, TEXT["cogvideox"], tile=(240, 360), stride=(200, 288)),
+    "tiny": Layout(128, 1, 32, 1, TEXT["tiny"], 96, layers=("layers",))}
 
 
 def inputs(family, frames, height, width, batch=1, dtype=torch.bfloat16, device="meta"):
