@@ -19,6 +19,7 @@ LISTS = ("concat", "hls", "dash", "imf")        # kinds of file that play others
 FIRST = 32                            # packets in which the first picture is looked for
 NO_INDEX = "the MP4 has no index (the recording or copy broke off). Copy it again."
 SYNTHETIC = "SYNTHETIC - not for clinical use"
+LEAST, SHARE = 96, 26                  # pixels under which a clip is enlarged for its mark; the mark's capitals are 1/26 of the height
 
 
 @dataclass
@@ -299,17 +300,27 @@ def resize(frames, size):
 
 
 def mark_synthetic(frames):
-    """The frames with a small visible SYNTHETIC mark at the lower left (frames under 96 pixels are enlarged first)."""
+    """Frames uint8 [T, H, W, 3] with SYNTHETIC at the lower left, white with a black rim; under 96 pixels they are enlarged first."""
     import cv2
 
-    if frames.shape[1] < 96:
-        frames = resize(frames, (96, round(96 * frames.shape[2] / frames.shape[1] / 2) * 2))
-    frames, scale = frames.copy(), frames.shape[1] / 96 * 0.3
-    for frame in frames:
-        where = (3, frame.shape[0] - 4)
-        cv2.putText(frame, "SYNTHETIC", where, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 3, cv2.LINE_AA)
-        cv2.putText(frame, "SYNTHETIC", where, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA)
-    return frames
+    frames = np.asarray(frames)
+    if min(frames.shape[1:3]) < LEAST:
+        scale = LEAST / min(frames.shape[1:3])
+        frames = resize(frames, tuple(round(scale * size / 2) * 2 for size in frames.shape[1:3]))
+    height, width = frames.shape[1:3]
+    font, capitals = cv2.FONT_HERSHEY_SIMPLEX, max(9, height / SHARE)
+    (wide, high), _ = cv2.getTextSize("SYNTHETIC", font, 1.0, 1)
+    scale = min(capitals / high, 0.9 * width / wide)
+    thick = max(1, round(capitals / 10))
+    letters = np.zeros((height, width), np.uint8)
+    cv2.putText(letters, "SYNTHETIC", (round(capitals / 2) + 1, height - round(capitals / 2) - 1), font, scale, 255, thick, cv2.LINE_AA)
+    rim = cv2.dilate(letters, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * thick + 1, 2 * thick + 1)))
+    letters, rim = (mask[None, :, :, None].astype(np.float32) / 255 for mask in (letters, rim))
+    rows = slice(max(0, height - round(3 * capitals) - 4), height)                       # only the strip that holds the mark is computed
+    marked = frames.copy()
+    strip = frames[:, rows] * (1 - rim[:, rows]) * (1 - letters[:, rows]) + 255 * letters[:, rows]
+    marked[:, rows] = strip.round().clip(0, 255).astype(np.uint8)
+    return marked
 
 
 def write(path, frames, fps, crf=18, synthetic=False, title=""):

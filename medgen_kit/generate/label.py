@@ -19,31 +19,6 @@ from ..whole import whole
 NOTICE = ("This video is synthetic: a model made it from text. It shows no patient and must never be used for clinical decisions or as "
           "evidence.")
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"          # IPTC's word for it
-LEAST, SHARE = 96, 26                  # pixels of height below which a clip is enlarged; the mark's capitals are 1/26 of the height
-
-
-def mark(frames):
-    """Frames uint8 [T, H, W, 3] with SYNTHETIC at the lower left, white with a black rim; under 96 pixels they are enlarged first."""
-    import cv2
-
-    frames = np.asarray(frames)
-    if min(frames.shape[1:3]) < LEAST:
-        scale = LEAST / min(frames.shape[1:3])
-        frames = video.resize(frames, tuple(round(scale * size / 2) * 2 for size in frames.shape[1:3]))
-    height, width = frames.shape[1:3]
-    font, capitals = cv2.FONT_HERSHEY_SIMPLEX, max(9, height / SHARE)
-    (wide, high), _ = cv2.getTextSize("SYNTHETIC", font, 1.0, 1)
-    scale = min(capitals / high, 0.9 * width / wide)
-    thick = max(1, round(capitals / 10))
-    letters = np.zeros((height, width), np.uint8)
-    cv2.putText(letters, "SYNTHETIC", (round(capitals / 2) + 1, height - round(capitals / 2) - 1), font, scale, 255, thick, cv2.LINE_AA)
-    rim = cv2.dilate(letters, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * thick + 1, 2 * thick + 1)))
-    letters, rim = (mask[None, :, :, None].astype(np.float32) / 255 for mask in (letters, rim))
-    rows = slice(max(0, height - round(3 * capitals) - 4), height)                       # only the strip that holds the mark is computed
-    marked = frames.copy()
-    strip = frames[:, rows] * (1 - rim[:, rows]) * (1 - letters[:, rows]) + 255 * letters[:, rows]
-    marked[:, rows] = strip.round().clip(0, 255).astype(np.uint8)
-    return marked
 
 
 def shared_facts(pipe, settings, image=None):
@@ -105,7 +80,7 @@ def write(path, frames, fps, facts, marked=True):
             raise KitError(f"label.write needs facts with '{name}', so that the label can say it.")
     plain = path.with_name(f".{path.name}.plain.mp4")
     try:
-        video.write(plain, mark(frames) if marked else frames, fps, synthetic=True, title=facts["prompt"])
+        video.write(plain, video.mark_synthetic(frames) if marked else frames, fps, synthetic=True, title=facts["prompt"])
         keep = {name: facts.get(name) for name in ("model", "weights", "lora", "prompt", "negative_prompt", "seed", "noise_seed")}
         describe(plain, path, json.dumps({"synthetic": True, **keep}, ensure_ascii=False))
     finally:

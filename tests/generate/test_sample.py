@@ -192,7 +192,7 @@ def test_another_setting_in_the_same_folder_is_refused_with_its_name(wan, folder
 @pytest.mark.parametrize("ground", [0, 128, 255])
 def test_the_mark_can_be_seen_on_any_ground_and_nothing_else_is_touched(size, ground):
     plain = np.full((2, *size, 3), ground, np.uint8)
-    marked = label.mark(plain)
+    marked = video.mark_synthetic(plain)
     assert min(marked.shape[1:3]) >= 96 and marked.shape[1:3] == size or min(size) < 96
     height, width = marked.shape[1:3]
     rows, columns = np.nonzero((marked[0] != ground).any(-1))
