@@ -1,0 +1,57 @@
+"""Which prompt belongs to which video file: the one reader of prompts for reports, VBench files and studies."""
+
+import json
+from pathlib import Path, PurePosixPath
+
+from ..clip import rows_of
+from ..errors import KitError
+
+TEXTS = ("prompt", "brief_caption", "detailed_caption", "caption", "text")       # the first that a row has is its prompt
+KINDS = (".json", ".jsonl", ".csv", ".parquet")
+
+
+def read_prompts(path):
+    """{file name: prompt} of a file of prompts, in its order.
+
+    path: .json with {"name.mp4": "prompt"} (as VBench and `medgen-kit sample` write it), or a table metadata.jsonl, .csv or .parquet with
+    `file_name` and one of TEXTS. A name keeps its folders ("a/b.mp4"), with forward slashes. KitError that names the file and the line.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise KitError(f"{path} is a folder. Name the file of prompts in it, for example {path.name}/prompts.json or metadata.jsonl.")
+    if not path.is_file():
+        raise KitError(f"{path} is not there. Give the file of prompts: .json with {{\"name.mp4\": \"prompt\"}}, or a metadata.jsonl.")
+    if path.suffix.lower() not in KINDS:
+        raise KitError(f"{path.name}: prompts are read from {', '.join(KINDS)}. Write {{\"name.mp4\": \"prompt\"}} in a .json file.")
+    found = {}
+    for where, name, prompt in named(path):
+        if name in found:
+            raise KitError(f"{path}, {where}: {name} has a prompt already. Keep one of the two.")
+        if not isinstance(prompt, str) or not prompt.strip():
+            raise KitError(f"{path}, {where}: {name} has no prompt. Write one as text, or take the line out.")
+        found[name] = prompt.strip()
+    if not found:
+        raise KitError(f"{path} holds no prompts.")
+    return found
+
+
+def named(path):
+    """Yield (where it stands, file name, prompt) of a file of prompts, not looked at yet."""
+    if path.suffix.lower() == ".json":
+        try:
+            pairs = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=list)
+        except ValueError as error:
+            raise KitError(f"{path} is not valid JSON ({error}). Correct it there.") from error
+        if not isinstance(pairs, list) or any(not isinstance(pair, tuple) for pair in pairs):
+            raise KitError(f"{path} must be {{\"name.mp4\": \"prompt\", ...}}.")
+        yield from ((f"entry {number}", clean(name), prompt) for number, (name, prompt) in enumerate(pairs, 1))
+        return
+    for line, row in rows_of(path):
+        if not isinstance(row, dict) or not isinstance(row.get("file_name"), str) or not row["file_name"].strip():
+            raise KitError(f"{path}, line {line}: no file_name, so it is not known whose prompt this is.")
+        yield f"line {line}", clean(row["file_name"]), next((row[name] for name in TEXTS if row.get(name)), None)
+
+
+def clean(name):
+    """A file name with forward slashes and without a leading "./"."""
+    return PurePosixPath(name.strip().replace("\\", "/")).as_posix()
