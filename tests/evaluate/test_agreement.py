@@ -1,5 +1,8 @@
 """Agreement: values known from the literature or by hand, undefined cases, missing ratings."""
 
+import itertools
+
+import numpy as np
 import pytest
 
 from medgen_kit.errors import KitError
@@ -52,3 +55,98 @@ def test_three_raters_give_three_pairs_as_in_the_paper():
     assert list(agreement.pairwise_cohen([["a", "b", "a"], ["b", "b", "b"], ["a", "a", "a"]])) == ["1-2", "1-3", "2-3"]
     with pytest.raises(KitError, match="at least two raters"):
         agreement.fleiss([["a"], ["b"]])
+
+
+GRADES = ("No", "Minor", "Moderate", "Severe")
+
+
+def drawn(items=40, raters=3, missing=0.2, seed=0):
+    """Grades that agree about half of the time, some of them missing."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 4, (items, 1))
+    codes = np.where(rng.random((items, raters)) < 0.7, truth, rng.integers(0, 4, (items, raters)))
+    return [[GRADES[k] if keep else None for k, keep in zip(row, rng.random(raters) > missing)] for row in codes]
+
+
+def test_kappa_equals_scikit_learn():
+    from sklearn.metrics import cohen_kappa_score
+    first, second = zip(*drawn(raters=2, missing=0))
+    for weights in (None, "quadratic"):
+        expected = cohen_kappa_score(first, second, labels=list(GRADES), weights=weights)
+        assert agreement.cohen(first, second, GRADES, weights) == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(KitError, match="linear"):
+        agreement.cohen(first, second, GRADES, "linear")
+
+
+def alpha_of_pairs(ratings, level):
+    """Krippendorff's alpha from its definition: mean distance within items over mean distance of any two values of the data."""
+    rows = [[GRADES.index(x) for x in row if x is not None] for row in ratings]
+    rows = [row for row in rows if len(row) > 1]
+    values = [x for row in rows for x in row]
+
+    def distance(a, b):
+        if level == "nominal":
+            return float(a != b)
+        low, high = min(a, b), max(a, b)
+        return (sum(low <= v <= high for v in values) - (values.count(a) + values.count(b)) / 2) ** 2
+
+    observed = sum(distance(a, b) / (len(row) - 1) for row in rows for a, b in itertools.permutations(row, 2)) / len(values)
+    return 1 - observed / np.mean([distance(a, b) for a, b in itertools.permutations(values, 2)])
+
+
+@pytest.mark.parametrize("level", ["nominal", "ordinal"])
+def test_krippendorff_with_missing_ratings_equals_its_definition(level):
+    ratings = drawn()
+    assert any(None in row for row in ratings)
+    assert agreement.krippendorff(ratings, GRADES, level) == pytest.approx(alpha_of_pairs(ratings, level), abs=1e-12)
+
+
+def test_the_binary_view_is_what_the_warping_error_sees():
+    assert agreement.at_least([["No", "Severe"], [None, "Moderate"]], "Moderate", GRADES) == [[False, True], [None, True]]
+    ratings = [["Moderate", "Severe"], ["Severe", "Moderate"], ["No", "Minor"], ["Minor", "No"]]       # never one word, always one side
+    row, = agreement.pairs(ratings, GRADES, "Moderate", ["ann", "bo"])
+    assert row["pair"] == "ann-bo" and row["agreement"] == 0 and row["binary"] == 1 and row["kappa"] < 0 < row["quadratic"]
+    with pytest.raises(KitError, match="'Awful' is not among"):
+        agreement.at_least(ratings, "Awful", GRADES)
+
+
+def test_undefined_kappas_say_why_beside_the_raw_agreement():
+    ratings = [["No", "No", None], ["No", "No", "Minor"], ["No", "No", None]]
+    rows = {row["pair"]: row for row in agreement.pairs(ratings, GRADES, "Moderate")}
+    assert rows["1-2"]["agreement"] == 1 and rows["1-2"]["kappa"] is None and "one label" in rows["1-2"]["reason"]
+    assert rows["1-3"]["items"] == 1 and rows["1-3"]["kappa"] == 0 and "one side of the limit" in rows["1-3"]["reason"]
+    apart, = agreement.pairs([["No", None], [None, "No"]], GRADES)
+    assert apart["agreement"] is None and "rated by both" in apart["reason"]
+
+
+def test_a_table_of_study_rows():
+    rows = [{"rater": "b", "video": "v1", "grade": "No"}, {"rater": "a", "video": "v1", "grade": "Severe"},
+            {"rater": "a", "video": "v2", "grade": ""}]
+    assert agreement.table(rows, "grade", "video") == ([["No", "Severe"], [None, None]], ["v1", "v2"], ["b", "a"])
+    with pytest.raises(KitError, match="'a' answered video 'v2' twice"):
+        agreement.table(rows + rows[-1:], "grade", "video")
+
+
+def test_the_interval_over_items_has_the_width_of_theory():
+    from statsmodels.stats.inter_rater import cohens_kappa
+    ratings = drawn(items=200, raters=2, missing=0)
+    found = agreement.interval(lambda r: agreement.mean_cohen(r, GRADES), ratings, draws=600, seed=1)
+    codes = [[GRADES.index(x) for x in row] for row in ratings]
+    theory = cohens_kappa(np.histogram2d(*zip(*codes), bins=4)[0])
+    assert found["value"] == pytest.approx(theory.kappa)
+    assert (found["high"] - found["low"]) / 2 == pytest.approx(1.96 * theory.std_kappa, rel=0.12)
+    assert found == agreement.interval(lambda r: agreement.mean_cohen(r, GRADES), ratings, draws=600, seed=1)
+
+
+def test_no_interval_where_the_draws_are_undefined():
+    rare = [["No", "No"]] * 19 + [["Severe", "No"]]
+    found = agreement.interval(agreement.mean_cohen, rare, draws=300)
+    assert found["value"] == 0 and found["low"] is None and "draws" in found["reason"]
+    assert agreement.interval(agreement.fleiss, [["No", "No"]] * 9)["value"] is None
+
+
+def test_the_report_names_every_coefficient():
+    rows = {row["coefficient"]: row for row in agreement.report(drawn(missing=0), GRADES, "Moderate", draws=100)}
+    assert len(rows) == 10 and all(row["low"] <= row["value"] <= row["high"] for row in rows.values())
+    assert rows["Krippendorff alpha, ordinal"]["value"] == pytest.approx(alpha_of_pairs(drawn(missing=0), "ordinal"), abs=1e-12)
+    assert len(agreement.report([["a", "b"], ["b", "b"]] * 9, draws=50)) == 5
