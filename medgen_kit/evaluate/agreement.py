@@ -28,6 +28,11 @@ def table(rows, value="answer", item="item"):
     return [[found.get((one, rater)) for rater in raters] for one in items], items, raters
 
 
+def made_up(rows):
+    """{"simulated": True} for rows of simulated raters, else {}: whatever is computed from them carries the word."""
+    return {"simulated": True} if any(row.get("simulated") for row in rows) else {}
+
+
 def as_codes(ratings, order=None):
     """(float [N, R] with NaN where a rating is missing, the labels in order). order: labels from low to high."""
     cells = np.array(ratings, dtype=object)

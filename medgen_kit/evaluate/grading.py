@@ -74,6 +74,5 @@ def outcomes(rows, rule="three", needed=2, raters=3):
 
 def per_model(rows, rule="three", needed=2, raters=3, level=0.95):
     """One row per model: {"model"} and what `warping_error` gives. Rows of simulated raters give rows marked "simulated"."""
-    made_up = {"simulated": True} if any(row.get("simulated") for row in rows) else {}
-    return [{"model": model} | wilson(list(found.values()), level) | made_up
+    return [{"model": model} | wilson(list(found.values()), level) | agreement.made_up(rows)
             for model, found in outcomes(rows, rule, needed, raters).items()]
