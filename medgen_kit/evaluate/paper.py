@@ -1,5 +1,6 @@
 """The paper's tables, recomputed: which totals follow from their own rows, which do not, and what a table can not tell."""
 
+import inspect
 import math
 from pathlib import Path
 
@@ -22,16 +23,14 @@ def load(name, folder=None):
     return pd.read_csv(path)
 
 
-def med_vbench_total(row):
-    """(IQ + SC + BC + MS + (100 - WE)) / 6, the formula that reproduces table 2. Five terms are divided by six."""
-    return (row["imaging_quality"] + row["subject_consistency"] + row["background_consistency"] + row["motion_smoothness"]
-            + 100 - row["warping_error"]) / 6
+def med_vbench_total(imaging_quality, subject_consistency, background_consistency, motion_smoothness, warping_error):
+    """(IQ + SC + BC + MS + (100 - WE)) / 6, all 0 to 100: reproduces the totals of tables 2 and 4. Five terms are divided by six."""
+    return (imaging_quality + subject_consistency + background_consistency + motion_smoothness + 100 - warping_error) / 6
 
 
-def video_score_total(row):
-    """(VQ + TC + TVA + FC + 4 (1 - WE / 100)) / 6, the formula that reproduces 18 of the 20 rows of table 8."""
-    return (row["visual_quality"] + row["temporal_consistency"] + row["text_to_video_alignment"] + row["factual_consistency"]
-            + 4 * (1 - row["warping_error"] / 100)) / 6
+def videoscore_total(visual_quality, temporal_consistency, text_to_video_alignment, factual_consistency, warping_error):
+    """(VQ + TC + TVA + FC + 4 (1 - WE / 100)) / 6, scores 1 to 4 and WE in percent: reproduces 18 of the 20 totals of table 8."""
+    return (visual_quality + temporal_consistency + text_to_video_alignment + factual_consistency + 4 * (1 - warping_error / 100)) / 6
 
 
 def totals(which="med_vbench", folder=None):
@@ -39,14 +38,14 @@ def totals(which="med_vbench", folder=None):
 
     which: "med_vbench" (table 2) or "video_score" (table 8).
     """
-    names = {"med_vbench": ("table2_med_vbench", med_vbench_total), "video_score": ("table8_videoscore", video_score_total)}
+    names = {"med_vbench": ("table2_med_vbench", med_vbench_total), "video_score": ("table8_videoscore", videoscore_total)}
     if which not in names:
         raise KitError(f"there is no total '{which}'. Choose 'med_vbench' (table 2) or 'video_score' (table 8).")
     name, formula = names[which]
     table = load(name, folder)
     out = table[["model", "group"]].copy()
     out["printed"] = table["total"]
-    out["computed"] = table.apply(formula, axis=1)
+    out["computed"] = formula(**{term: table[term] for term in inspect.signature(formula).parameters})
     out["difference"] = out["computed"] - out["printed"]
     out["follows"] = out["difference"].abs() <= ROUNDING
     return out

@@ -8,7 +8,10 @@ from .. import sources
 from ..clip import read_folder, write_csv, write_text
 from ..errors import KitError
 from ..machine import use_threads
-from . import clinical, controls, frechet, marks, scorer, vbench
+from .result import aggregate
+from . import backbones, clinical, controls, frechet, marks, metrics, scorer
+
+FPS = 8                                # of the course's clips
 
 
 def build(work):
@@ -32,15 +35,18 @@ def build(work):
     write_text(work.out / "marks.json", json.dumps({"marks": results, "intervals": spread, "judged": judged}))
     work.say(f"appearance {results['generated']['appearance']:.3f}, motion {results['generated']['motion']:.3f} (real "
              f"{results['real']['appearance']:.3f}, {results['real']['motion']:.3f}; guess {results['guess']['motion']:.3f})")
-    measured = {name: [vbench.measure(clip, tower(examiner)) for clip in sets[name]] for name in ("generated", "real")}
+    networks = backbones.load(sizes.evaluate.backbone, str(work.inputs["align"]), sizes.evaluate.weights or None)
+    asked = [row["prompt"] for row in prompts]
+    measured = {name: [metrics.measure(clip, FPS, text, networks) for clip, text in zip(sets[name], asked)]
+                for name in ("generated", "real")}
     distance = frechet.report(*(examiner.features(clips) for clips in (frames, real, other)))
-    metrics = {name: vbench.mean_of(rows) for name, rows in measured.items()} | {"frechet": distance}
-    write_text(work.out / "metrics.json", json.dumps(metrics))
-    write_tables(work, prompts, judged["generated"], factors, measured["generated"])
+    write_text(work.out / "metrics.json", json.dumps({name: summary(rows) for name, rows in measured.items()} | {
+        "frechet": distance, "settings": {name: result.settings for name, result in measured["real"][0].items()}}))
+    write_tables(work, prompts, judged["generated"], factors, [metrics.values(row) for row in measured["generated"]])
     some = np.linspace(0, len(real) - 1, max(4, min(24, len(real) // 5))).astype(int)
-    seen = controls.examine(real[some], standard_metrics(examiner, [factors[i] for i in some]), seed=seed)
+    seen = controls.examine(real[some], standard_metrics(networks, examiner, [factors[i] for i in some]), seed=seed)
     write_csv(work.out / "controls.csv", seen)
-    concepts = concept_rows(work, {"generated": frames, "real": real}, [row["prompt"] for row in prompts])
+    concepts = concept_rows(work, {"generated": frames, "real": real}, asked)
     write_text(work.out / "concepts.json", json.dumps(concepts))
     tiny = {group: results["generated"][group] for group in marks.GROUPS}
     beside = {name: {group: results[name][group] for group in marks.GROUPS} for name in ("real", "guess")}
@@ -75,20 +81,17 @@ def through_tokenizer(work, real):
     return (pictures * 255).round().clip(0, 255).astype(np.uint8)
 
 
-def tower(examiner):
-    """The examiner's picture features as a backbone for consistency: frames [T, H, W, 3] -> [T, D]."""
-    import torch
-
-    def features(frames):
-        pictures = scorer.to_pictures(scorer.as_input(frames[None], (len(frames), *examiner.shape[1:])))[0]
-        with torch.no_grad():
-            return examiner.frame(torch.cat([pictures, torch.zeros_like(pictures)], 1)).flatten(1).numpy()
-    return vbench.backbone("tower", call=features)
+def summary(rows):
+    """{metric: {"value", "low", "high", "n", "missing"}} over the clips of one set."""
+    return {name: aggregate([row[name] for row in rows]) for name in rows[0]}
 
 
-def standard_metrics(examiner, factors):
-    """What the controls are tried on: VBench's formulas, flow measures, and following the prompt (appearance, motion) by the examiner."""
-    names = tuple(name for name, better in vbench.BETTER.items() if better)
+def standard_metrics(networks, examiner, factors):
+    """What the controls are tried on: VBench's formulas, measures by flow, and following the prompt (appearance, motion) by the examiner."""
+    names = tuple(name for name in metrics.names_for(networks.name) if metrics.BETTER[name])
+
+    def measured(clips):
+        return [metrics.values(metrics.measure(clip, FPS, None, networks, names)) for clip in clips]
 
     def follows(kind):
         def right(clips):
@@ -100,8 +103,7 @@ def standard_metrics(examiner, factors):
             return [float(np.mean(share[i])) if i in share else None for i in range(len(clips))]
         return right
 
-    return {names: (lambda clips: [vbench.measure(clip, tower(examiner)) for clip in clips], vbench.BETTER),
-            "prompt: appearance": (follows("appearance"), 1), "prompt: motion": (follows("motion"), 1)}
+    return {names: (measured, metrics.BETTER), "prompt: appearance": (follows("appearance"), 1), "prompt: motion": (follows("motion"), 1)}
 
 
 def concept_rows(work, sets, prompts):

@@ -1,200 +1,256 @@
-"""Automatic metrics of one clip: VBench's formulas (Huang et al. 2024) with backbones by name, and flow-based measures.
+"""VBench's dimensions (Huang et al. 2024) as pure functions on the frames of one clip, with whatever networks they are handed.
 
-Frames are uint8 [T, H, W, 3]. Every metric gives None when the clip is too short or can not be measured. Names say what is
-really computed: the flow interpolator stands in for AMT, `sharpness` for MUSIQ, and their figures are not the paper's.
+Frames are uint8 [T, H, W, 3], RGB. With the networks that VBench uses (`backbones.load("parity")`) the numbers are VBench's: frames are
+chosen, resized without antialiasing, cropped and cut off as it does. A clip that is too short gives None where VBench fails. An encoder,
+interpolator or other network of None is the one of the profile (MEDGEN_PROFILE, section `evaluate`).
 """
 
 import numpy as np
 
 from ..errors import KitError
 
-BETTER = {"subject_consistency": 1, "background_consistency": 1, "motion_smoothness_flow": 1, "temporal_flickering": 1,
-          "sharpness": 1, "flow_warp_error": -1, "motion_pixels": 0}
-GRADES = ("No", "Minor", "Moderate", "Severe")
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+SIDE, BATCH, LONGEST = 224, 32, 512
 
 
-def consistency(features):
-    """Subject and background consistency of features [T, D]: mean over t >= 1 of (max(0, c(t-1, t)) + max(0, c(0, t))) / 2.
+def subject_consistency(frames, encoder):
+    """Does the subject stay itself? `consistency` of features of the whole picture, short side 224 (VBench: DINO ViT-B/16).
 
-    c is the cosine. One frame only: None.
+    encoder: float [N, 3, h, w], normalised as ImageNet -> [N, D]. 0..1, higher is better; None for one frame. A clip that stands still
+    scores 1.
     """
-    features = np.asarray(features, np.float64)
-    if len(features) < 2:
-        return None
-    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    before, first = (unit[1:] * unit[:-1]).sum(1), unit[1:] @ unit[0]
-    return float(((np.maximum(before, 0) + np.maximum(first, 0)) / 2).mean())
+    return consistency(encode(subject_pictures(checked(frames)), network(encoder, "subject")))
 
 
-def backbone(name, folder=None, call=None):
-    """A function frames uint8 [T, H, W, 3] -> features [T, D], by name.
+def background_consistency(frames, encoder):
+    """The same formula on CLIP's features of the centre crop (VBench: ViT-B/32); nothing in it separates a background.
 
-    "tower": `call`, any function of yours. "thumbnail": 8x8 colours, no weights. "dino" and "clip": transformers models in
-    `folder` (a local folder or a Hub name), preprocessed as VBench does.
+    encoder: float [N, 3, 224, 224], normalised as CLIP's -> [N, D]. 0..1; None for one frame.
     """
-    if name == "tower" and callable(call):
-        return call
-    if name == "thumbnail":
-        return thumbnail
-    if name in ("dino", "clip") and folder:
-        return dino(folder) if name == "dino" else clip(folder)
-    raise KitError(f"backbone '{name}' can not be built: 'tower' needs call=, 'dino' and 'clip' need folder=, 'thumbnail' needs nothing.")
-
-
-def thumbnail(frames):
-    """Features without weights: 8x8 mean colours about their mean, [T, 192]."""
-    from .. import video
-
-    small = video.resize(np.asarray(frames), 8).reshape(len(frames), -1).astype(np.float64)
-    return small - small.mean()
-
-
-def prepare(frames, side, mode, mean, std):
-    """uint8 [T, H, W, 3] -> float [T, 3, h, w]: short side to `side` without antialiasing (as VBench), then normalised."""
-    import torch
-    from torch.nn import functional as F
-
-    pictures = torch.as_tensor(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
-    height, width = pictures.shape[-2:]
-    size = (side, int(side * width / height)) if height <= width else (int(side * height / width), side)
-    pictures = F.interpolate(pictures, size, mode=mode, align_corners=False).clamp(0, 255) / 255
-    return (pictures - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
-
-
-def dino(folder):
-    """CLS features of a DINO vision transformer (VBench: dino_vitb16), the whole picture, short side at the model's size."""
-    import torch
-    from transformers import AutoModel
-
-    model = AutoModel.from_pretrained(folder).eval()
-
-    @torch.no_grad()
-    def features(frames):
-        pictures = prepare(frames, model.config.image_size, "bilinear", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-        return torch.cat([model(one[None], interpolate_pos_encoding=True).last_hidden_state[:, 0] for one in pictures]).numpy()
-    return features
-
-
-def clip(folder):
-    """Image embeddings of a CLIP model (VBench: ViT-B/32), centre crop at the model's size."""
-    import torch
-    from transformers import CLIPVisionModelWithProjection
-
-    model = CLIPVisionModelWithProjection.from_pretrained(folder).eval()
-    side = model.config.image_size
-
-    @torch.no_grad()
-    def features(frames):
-        pictures = prepare(frames, side, "bicubic", (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
-        top, left = ((n - side) // 2 for n in pictures.shape[-2:])
-        return torch.cat([model(one[None]).image_embeds for one in pictures[:, :, top:top + side, left:left + side]]).numpy()
-    return features
-
-
-def grey(frames, least=64):
-    """uint8 [T, H, W] for optical flow; pictures under `least` pixels are enlarged, flow does not work below that."""
-    import cv2
-
-    from .. import video
-    frames = np.asarray(frames)
-    height, width = frames.shape[1:3]
-    if min(height, width) < least:
-        scale = least / min(height, width)
-        frames = video.resize(frames, (round(height * scale), round(width * scale)))
-    return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames])
-
-
-def flow(first, second):
-    """Dense optical flow (OpenCV's DIS) from one grey picture to the next: float32 [H, W, 2], pixels (right, down)."""
-    import cv2
-
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(first, second, None)
-
-
-def warp(picture, move):
-    """The picture read at x + move(x): [H, W] or [H, W, C], float32 out."""
-    import cv2
-
-    y, x = np.mgrid[:move.shape[0], :move.shape[1]].astype(np.float32)
-    return cv2.remap(picture.astype(np.float32), x + move[..., 0], y + move[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def motion_smoothness_flow(frames):
-    """VBench's motion smoothness with a flow interpolator in place of AMT: can each odd frame be guessed from its neighbours?
-
-    1 - mean |guess - frame| / 255 over odd frames; None under 3 frames. A clip that stands still scores 1.
-    """
-    pictures = grey(frames)
-    if len(pictures) < 3:
-        return None
-    errors = []
-    for t in range(1, len(pictures) - 1, 2):
-        left, right = pictures[t - 1], pictures[t + 1]
-        guess = (warp(left, -flow(left, right) / 2) + warp(right, -flow(right, left) / 2)) / 2
-        errors.append(np.abs(guess - pictures[t]).mean())
-    return float(1 - np.mean(errors) / 255)
+    return consistency(encode(clip_pictures(checked(frames)), network(encoder, "background")))
 
 
 def temporal_flickering(frames):
-    """1 - mean |frame - next frame| / 255. Meant for scenes that stand still: it punishes motion too. None for one frame."""
-    if len(frames) < 2:
-        return None
-    return float(1 - np.abs(np.diff(np.asarray(frames, np.float32), axis=0)).mean() / 255)
-
-
-def sharpness(frames, size=64):
-    """Variance of the Laplacian of the grey picture at `size` pixels, mean over frames (grey levels squared). Noise is 'sharp' too."""
+    """1 - mean |frame - next frame| / 255. Meant for scenes that stand still: it punishes motion too. 0..1; None for one frame."""
     import cv2
 
-    from .. import video
-    return float(np.mean([cv2.Laplacian(picture, cv2.CV_32F).var() for picture in grey(video.resize(np.asarray(frames), size))]))
+    frames = checked(frames)
+    if len(frames) < 2:
+        return None
+    return float((255 - np.mean([cv2.absdiff(a, b).mean() for a, b in zip(frames, frames[1:])])) / 255)
 
 
-def flow_warp_error(frames, least=0.3):
-    """Warping error by optical flow (after Lai et al. 2018), not the paper's human figure of the same name.
+def motion_smoothness(frames, interpolator):
+    """Can each odd frame be guessed from its even neighbours? 1 - mean |guess - frame| / 255 (VBench: AMT-S). 0..1; None under 3 frames.
 
-    Each next frame is warped back onto its frame; squared difference (0..1 pixels) where flow forward and backward agree.
-    Returns {"error", "coverage", "pixels"}: error is None under `least` coverage; pixels is the mean flow length at 64 pixels.
-    A clip that stands still has no error, so read it beside `pixels`.
+    interpolator: (a, b) float [1, 3, H, W] of RGB / 255, H and W padded to multiples of 16 -> the picture halfway, same shape. Guesses
+    are cut off to whole grey levels, not rounded. A clip that stands still scores 1; half the frames are left out, so fps counts.
     """
-    pictures, errors, seen, lengths = grey(frames), [], [], []
-    for now, after in zip(pictures, pictures[1:]):
-        there, back = flow(now, after), flow(after, now)
-        back_here = warp(back, there)
-        lengths.append(np.hypot(*there.transpose(2, 0, 1)).mean() * 64 / now.shape[0])
-        good = ((there + back_here) ** 2).sum(-1) <= 0.01 * ((there ** 2).sum(-1) + (back_here ** 2).sum(-1)) + 0.5
-        seen.append(good.mean())
-        if good.any():
-            errors.append(((now / 255 - warp(after, there) / 255) ** 2)[good].mean())
-    if not seen:
-        return {"error": None, "coverage": 0.0, "pixels": None}
-    return {"error": float(np.mean(errors)) if errors and np.mean(seen) >= least else None, "coverage": float(np.mean(seen)),
-            "pixels": float(np.mean(lengths))}
+    import cv2
+    import torch
+
+    frames, interpolator = checked(frames), network(interpolator, "interpolator")
+    if len(frames) < 3:
+        return None
+    (top, left), padded = pad(frames[::2], 16)
+    height, width, pictures, errors = *frames.shape[1:3], padded / 255, []
+    with torch.no_grad():
+        for k in range((len(frames) - 1) // 2):
+            guess = torch.as_tensor(interpolator(pictures[k:k + 1], pictures[k + 1:k + 2]))
+            guess = (guess.reshape(3, *pictures.shape[2:]) * 255.0).permute(1, 2, 0).cpu().numpy()
+            guess = guess[top:top + height, left:left + width].clip(0, 255).astype(np.uint8)
+            errors.append(cv2.absdiff(frames[2 * k + 1], guess).mean())
+    return float((255 - np.mean(errors)) / 255)
 
 
-def measure(frames, subject=thumbnail, background=thumbnail):
-    """All automatic metrics of one clip as a flat dict with the names of BETTER. subject, background: backbones (`backbone`)."""
-    warped = flow_warp_error(frames)
-    return {"subject_consistency": consistency(subject(frames)), "background_consistency": consistency(background(frames)),
-            "motion_smoothness_flow": motion_smoothness_flow(frames), "temporal_flickering": temporal_flickering(frames),
-            "sharpness": sharpness(frames), "flow_warp_error": warped["error"], "motion_pixels": warped["pixels"]}
+def imaging_quality(frames, quality, mode="longer"):
+    """Mean picture quality, 0..100 (VBench: MUSIQ trained on SPAQ, photographs of smartphones; medical pictures are out of its domain).
 
-
-def mean_of(rows):
-    """Plain mean over clips of each metric, None values left out (and None when all are)."""
-    return {name: (float(np.mean(found)) if (found := [row[name] for row in rows if row[name] is not None]) else None) for name in rows[0]}
-
-
-def human_warping_error(grades):
-    """The paper's warping error: a clip fails when at least 2 of its 3 raters say Moderate or Severe.
-
-    grades: [clips, 3] of GRADES. Returns {"percent", "low", "high" (Wilson 95 %), "clips"}.
+    quality: float [1, 3, h, w] in 0..1 -> a number. mode: "longer" (long side at most 512), "shorter" (short side at most 512),
+    "shorter_centercrop" (and the centre 512) or "None". In a set, VBench divides the mean by 100; rows of clips stay 0..100.
     """
-    from statsmodels.stats.proportion import proportion_confint
+    import torch
 
-    wrong = [row for row in grades if len(row) != 3 or any(g not in GRADES for g in row)]
-    if wrong or not len(grades):
-        raise KitError(f"each clip needs three grades out of {', '.join(GRADES)}; got {list(wrong[0]) if wrong else 'no clip'}.")
-    failed = [sum(g in ("Moderate", "Severe") for g in row) >= 2 for row in grades]
-    low, high = proportion_confint(sum(failed), len(failed), method="wilson")
-    return {"percent": 100 * float(np.mean(failed)), "low": 100 * low, "high": 100 * high, "clips": len(failed)}
+    quality = network(quality, "quality")
+    with torch.no_grad():
+        return float(np.mean([float(quality(picture[None])) for picture in quality_pictures(checked(frames), mode)]))
+
+
+def aesthetic_quality(frames, encoder, head):
+    """LAION's predictor of beauty / 10, mean over frames (VBench: CLIP ViT-L/14 and a linear head). About 0..1. Says little in medicine.
+
+    encoder: float [N, 3, 224, 224], normalised as CLIP's -> [N, D]. head: unit features [N, D] -> [N] or [N, 1].
+    """
+    import torch
+    from torch.nn import functional as F
+
+    features = encode(clip_pictures(checked(frames)), network(encoder, "aesthetic"))
+    with torch.no_grad():
+        return float((torch.as_tensor(network(head, "aesthetic_head")(F.normalize(features, dim=-1))).reshape(-1) / 10).mean())
+
+
+def dynamic_degree(frames, fps, flow, vbench_compatible=True):
+    """Does the clip move? True or False; the score of a set is the share that does (VBench: RAFT, 20 iterations).
+
+    flow: (a, b) float [1, 3, H, W] of RGB 0..255, padded to multiples of 8 -> [1, 2, H, W] pixels (right, down). Frames are kept at
+    about 8 a second. A pair moves when its fastest 5 % of pixels go further than 6 pixels at a short side of 256; a quarter of the kept
+    frames must. vbench_compatible: False mends two faults: two frames alone always counted as moving, and a flow of NaN (RAFT under 128
+    pixels) as standing still; both give an answer by the flow, or None where there is none.
+    """
+    lengths, needed, limit, sound = flow_lengths(frames, fps, flow)
+    moving = sum(length > limit for length in lengths)
+    if vbench_compatible:
+        return bool(lengths) and moving >= needed
+    return moving >= max(1, needed) if lengths and sound else None
+
+
+def overall_consistency(frames, video_encoder, text_encoder, prompt):
+    """Cosine of video and text, -1..1 (VBench: ViCLIP, whose text ends at 32 tokens; report the share of prompts that it cuts).
+
+    video_encoder: float [8, 3, 224, 224], normalised as CLIP's -> [D] or [1, D] (features of frames [8, D] are averaged).
+    text_encoder: str -> [D] or [1, D]. None for an empty prompt.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    frames = checked(frames)
+    if not prompt:
+        return None
+    pictures = clip_pictures(frames[middle_frames(len(frames), 8)], whole_levels=True)
+    with torch.no_grad():
+        seen = torch.as_tensor(network(video_encoder, "video")(pictures)).float()
+        said = torch.as_tensor(network(text_encoder, "text")(prompt)).float().reshape(-1)
+        seen = F.normalize(seen, dim=-1).reshape(-1, said.shape[0]).mean(0)
+        return float(F.cosine_similarity(seen, said, dim=0))
+
+
+def consistency(features):
+    """Features [T, D] -> mean over t >= 1 of (max(0, c(t-1, t)) + max(0, c(0, t))) / 2 with the cosine c. One frame only: None."""
+    pairs = consistency_pairs(features)
+    return float(pairs.mean()) if len(pairs) else None
+
+
+def consistency_pairs(features):
+    """The T - 1 terms that `consistency` is the mean of, float [T - 1]."""
+    features = np.asarray(features, np.float64)
+    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    before, first = (unit[1:] * unit[:-1]).sum(1), unit[1:] @ unit[0]
+    return (np.maximum(before, 0) + np.maximum(first, 0)) / 2
+
+
+def flow_lengths(frames, fps, flow):
+    """(mean length of the fastest 5 % of flow of each kept pair, how many pairs must move, pixels that count as moving, whether every
+    flow was a number everywhere)."""
+    import torch
+
+    frames, flow = checked(frames)[::max(1, round(fps / 8))], network(flow, "flow")
+    limit, needed = 6.0 * min(frames.shape[1:3]) / 256, round(4 * len(frames) / 16)
+    _, pictures = pad(frames, 8)
+    lengths, sound = [], True
+    with torch.no_grad():
+        for a, b in zip(pictures, pictures[1:]):
+            moved = torch.as_tensor(flow(a[None], b[None])).reshape(2, -1).float().cpu().numpy()
+            fastest = np.sort(-np.sqrt(np.square(moved).sum(0)))[:max(1, int(moved.shape[1] * 0.05))]       # NaN comes last
+            lengths.append(float(-fastest.mean()))
+            sound &= bool(np.isfinite(moved).all())
+    return lengths, needed, limit, sound
+
+
+def middle_frames(total, count):
+    """`count` frame numbers: the middle of equal intervals of [0, total), the last one repeated when the clip is shorter."""
+    edges = np.linspace(0, total, min(count, total) + 1).astype(int)
+    middles = [int(first + after - 1) // 2 for first, after in zip(edges, edges[1:])]
+    return middles + middles[-1:] * (count - len(middles))
+
+
+def checked(frames):
+    """The frames, when they are uint8 [T, H, W, 3] with T >= 1; KitError when not."""
+    frames = np.asarray(frames)
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not len(frames):
+        raise KitError(f"VBench's functions take frames uint8 [T, H, W, 3] with T >= 1, not {frames.dtype} {list(frames.shape)}. "
+                       "video.read(path)[0] gives them.")
+    return frames
+
+
+def network(given, part):
+    """The network that was given, or the one of the profile for this part (subject, background, interpolator, ...)."""
+    if given is not None:
+        return given
+    from . import backbones
+    return backbones.of_profile().part(part)
+
+
+def encode(pictures, encoder):
+    """float [N, 3, h, w] -> features float32 [N, D], BATCH pictures at a time."""
+    import torch
+
+    with torch.no_grad():
+        parts = [torch.as_tensor(encoder(pictures[i:i + BATCH])) for i in range(0, len(pictures), BATCH)]
+        return torch.cat(parts).float().cpu()
+
+
+def tensor(frames):
+    """uint8 [T, H, W, 3] -> float32 [T, 3, H, W], 0..255."""
+    import torch
+
+    return torch.as_tensor(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
+
+
+def subject_pictures(frames):
+    """Float [T, 3, h, w]: short side 224 (bilinear), nothing cropped, normalised as ImageNet."""
+    return normalise(shortened(tensor(frames), "bilinear") / 255, *IMAGENET)
+
+
+def clip_pictures(frames, whole_levels=False):
+    """Float [T, 3, 224, 224]: short side 224 (bicubic), centre crop, normalised as CLIP's. The bicubic values may leave 0..255; with
+    whole_levels they are cut off and rounded, as where VBench resizes 8-bit pictures."""
+    pictures = shortened(tensor(frames), "bicubic")
+    top, left = (round((size - SIDE) / 2) for size in pictures.shape[2:])
+    pictures = pictures[:, :, top:top + SIDE, left:left + SIDE]
+    return normalise((pictures.clamp(0, 255).round() if whole_levels else pictures) / 255, *CLIP)
+
+
+def quality_pictures(frames, mode="longer"):
+    """Float [T, 3, h, w] in 0..1 for `imaging_quality`."""
+    if mode not in ("longer", "shorter", "shorter_centercrop", "None"):
+        raise KitError(f"mode '{mode}' of imaging_quality is not one of longer, shorter, shorter_centercrop, None.")
+    pictures = tensor(frames)
+    height, width = pictures.shape[2:]
+    side = {"longer": max(height, width), "None": 0}.get(mode, min(height, width))
+    if side > LONGEST:
+        scale = LONGEST / side
+        pictures = resized(pictures, (int(scale * height), int(scale * width)), "bilinear")
+        if mode == "shorter_centercrop":
+            top, left = (round((size - LONGEST) / 2) for size in pictures.shape[2:])
+            pictures = pictures[:, :, top:top + LONGEST, left:left + LONGEST]
+    return pictures / 255
+
+
+def shortened(pictures, mode):
+    """Pictures [T, 3, H, W] with the short side at 224, the long side cut off to whole pixels."""
+    height, width = pictures.shape[2:]
+    size = (SIDE, int(SIDE * width / height)) if height <= width else (int(SIDE * height / width), SIDE)
+    return resized(pictures, size, mode)
+
+
+def resized(pictures, size, mode):
+    """Resized without antialiasing, as VBench always does; values of "bicubic" may leave the range."""
+    from torch.nn import functional as F
+
+    return pictures if tuple(pictures.shape[2:]) == tuple(size) else F.interpolate(pictures, size, mode=mode, align_corners=False)
+
+
+def normalise(pictures, mean, std):
+    """(pictures - mean) / std by channel."""
+    import torch
+
+    return (pictures - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+
+
+def pad(frames, multiple):
+    """((rows above, columns left), float [T, 3, H', W'] in 0..255): sides padded to multiples by repeating the edge, both sides alike."""
+    from torch.nn import functional as F
+
+    down, right = (-size % multiple for size in frames.shape[1:3])
+    return (down // 2, right // 2), F.pad(tensor(frames), (right // 2, right - right // 2, down // 2, down - down // 2), mode="replicate")

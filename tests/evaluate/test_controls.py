@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medgen_kit.errors import KitError
-from medgen_kit.evaluate import clinical, controls, vbench
+from medgen_kit.evaluate import clinical, controls, metrics
 
 
 def clips(count=6):
@@ -40,13 +40,14 @@ def test_consistency_is_blind_to_reversed_time_and_prefers_a_still_clip():
     def direction(found):
         return [float(np.sign((clip[-1].mean((0, 2)) - clip[0].mean((0, 2))) @ np.arange(32))) for clip in found]
 
-    metrics = {("subject_consistency", "temporal_flickering"): (lambda found: [vbench.measure(c) for c in found], vbench.BETTER),
-               "direction": (direction, 1)}
-    rows = {(row["metric"], row["control"]): row["verdict"] for row in controls.examine(clips(), metrics, ["still", "backwards", "noisy"])}
+    names = "subject_consistency", "temporal_flickering"
+    tried = {names: (lambda found: [metrics.values(metrics.measure(c, 8, names=names)) for c in found], metrics.BETTER),
+             "direction": (direction, 1)}
+    rows = {(row["metric"], row["control"]): row["verdict"] for row in controls.examine(clips(), tried, ["still", "backwards", "noisy"])}
     assert rows["temporal_flickering", "backwards"] == "blind" and rows["temporal_flickering", "still"] == "prefers it"
     assert rows["subject_consistency", "still"] == "prefers it"
     assert rows["temporal_flickering", "noisy"] == "sees it" and rows["direction", "backwards"] == "sees it"
-    table = controls.wide(controls.examine(clips(), metrics, ["still"]))
+    table = controls.wide(controls.examine(clips(), tried, ["still"]))
     assert [row["metric"] for row in table] == ["subject_consistency", "temporal_flickering", "direction"]
 
 

@@ -1,0 +1,162 @@
+"""All automatic metrics of one clip, each with its settings: what `evaluate` puts in a row of its report."""
+
+import functools
+from dataclasses import dataclass
+from importlib import metadata
+
+import numpy as np
+
+from ..errors import KitError
+from . import backbones, classical, vbench
+from .result import MetricResult
+
+DIGITS = 5                              # of the series behind a value
+
+
+@dataclass(frozen=True)
+class Metric:
+    """better: 1 when higher is better, -1 when lower, 0 when neither. needs: frames at least. part: of the backbone. resize, frames: the
+    rules, in words. about: what it says, in one line. digits: with which it is shown."""
+
+    better: int
+    needs: int
+    part: str
+    resize: str
+    frames: str
+    about: str
+    digits: int = 3
+
+
+WHOLE, CROPPED = "short side 224, bilinear, no antialiasing, whole picture", "short side 224, bicubic, no antialiasing, centre crop"
+NONE, FLOW = "none", "short side 64 to 256 for the flow"
+METRICS = {
+    "subject_consistency": Metric(1, 2, "subject", WHOLE, "all", "does the whole picture stay itself? a frozen clip scores 1"),
+    "background_consistency": Metric(1, 2, "background", CROPPED, "all", "the same on the centre crop; nothing separates a background"),
+    "motion_smoothness": Metric(1, 3, "interpolator", "none; sides padded to multiples of 16", "odd frames guessed from even ones",
+                                "can each odd frame be guessed from its neighbours? a frozen clip scores 1", 4),
+    "temporal_flickering": Metric(1, 2, "", NONE, "all", "how little do neighbouring frames differ? punishes motion too", 4),
+    "dynamic_degree": Metric(0, 2, "flow", "sides padded to multiples of 8", "about 8 a second", "does it move at all? 1 or 0", 2),
+    "imaging_quality": Metric(1, 1, "quality", "long side at most 512, bilinear, no antialiasing", "all",
+                              "technical picture quality, 0 to 100, learned from photographs", 1),
+    "overall_consistency": Metric(1, 1, "video", CROPPED, "8, middle of equal intervals", "cosine of video and prompt"),
+    "sharpness": Metric(1, 1, "", "64 x 64, area", "all", "variance of the Laplacian; noise is 'sharp' too", 0),
+    "flow_warp_error": Metric(-1, 2, "", FLOW, "all", "how badly does flow explain the next frame? a frozen clip scores 0", 5),
+    "motion_pixels": Metric(0, 2, "", FLOW, "all", "mean flow length at a height of 64 pixels", 2),
+    "frozen_share": Metric(-1, 2, "", NONE, "all", "share of neighbouring frames that are the same", 2),
+    "light_flicker": Metric(-1, 3, "", NONE, "all", "mean second difference of the brightness, in grey levels", 2),
+}
+PAPER = ("imaging_quality", "subject_consistency", "background_consistency", "motion_smoothness")
+LIGHT = tuple(name for name in METRICS if name not in ("imaging_quality", "overall_consistency"))
+BETTER = {name: metric.better for name, metric in METRICS.items()}
+
+
+def names_for(backbone, towers=False):
+    """The metrics that a backbone offers, in the order of METRICS. towers: the run's towers are at hand (light)."""
+    left_out = {"light": {"imaging_quality"} | (set() if towers else {"overall_consistency"}), "parity": {"overall_consistency"}}[backbone]
+    return tuple(name for name in METRICS if name not in left_out)
+
+
+def measure(frames, fps, prompt=None, backbone="light", names=None):
+    """{name: MetricResult} of one clip. Never fails for a clip that is short or can not be measured: value None, with the reason.
+
+    frames: uint8 [T, H, W, 3]. fps: frames a second. backbone: a name or a `backbones.Backbone`. names: of METRICS (default: what the
+    backbone offers). A network that can not be had (no download, no weights) is a KitError, not a missing value.
+    """
+    networks = backbones.load(backbone) if isinstance(backbone, str) else backbone
+    frames, found, shared = vbench.checked(frames), {}, {}
+    for name in names or names_for(networks.name, bool(networks.align_folder)):
+        if name not in METRICS:
+            raise KitError(f"there is no metric '{name}'. Metrics: {', '.join(METRICS)}.")
+        found[name] = one(name, frames, fps, prompt, networks, shared)
+    return found
+
+
+def one(name, frames, fps, prompt, networks, shared):
+    """MetricResult of one metric; `shared` keeps what two metrics need."""
+    metric = METRICS[name]
+    settings = settings_of(metric, networks)
+    if len(frames) < metric.needs:
+        return MetricResult(name, None, f"it has {len(frames)} of at least {metric.needs} frames", settings=settings)
+    if name == "overall_consistency" and not prompt:
+        return MetricResult(name, None, "it has no prompt", settings=settings)
+    value, series, weight, reason = MEASURE[name](frames, fps, prompt, networks, shared)
+    return MetricResult(name, None if value is None else float(value), reason, weight, [round(float(x), DIGITS) for x in series], settings)
+
+
+def settings_of(metric, networks):
+    """What a value depends on besides the clip."""
+    facts = networks.facts(metric.part) if metric.part else {"backbone": "none", "weights": ""}
+    return facts | {"resize": metric.resize, "frames": metric.frames, "versions": versions()}
+
+
+@functools.lru_cache
+def versions():
+    """Versions of what computes: {library: number}."""
+    return {name: metadata.version(name) for name in ("medgen-kit", "torch", "numpy", "opencv-python-headless", "av")}
+
+
+def _consistency(pictures, part):
+    def measured(frames, fps, prompt, networks, shared):
+        pairs = vbench.consistency_pairs(vbench.encode(pictures(frames), networks.part(part)))
+        return pairs.mean(), pairs, len(pairs), ""
+    return measured
+
+
+def _smoothness(frames, fps, prompt, networks, shared):
+    return vbench.motion_smoothness(frames, networks.part("interpolator")), [], (len(frames) - 1) // 2, ""
+
+
+def _flickering(frames, fps, prompt, networks, shared):
+    return vbench.temporal_flickering(frames), [], len(frames) - 1, ""
+
+
+def _dynamic(frames, fps, prompt, networks, shared):
+    moves = vbench.dynamic_degree(frames, fps, networks.part("flow"), vbench_compatible=networks.name == "parity")
+    return moves, [], len(frames) - 1, "" if moves is not None else "no pair of frames gave a flow"
+
+
+def _quality(frames, fps, prompt, networks, shared):
+    import torch
+
+    with torch.no_grad():
+        series = [float(networks.part("quality")(picture[None])) for picture in vbench.quality_pictures(frames)]
+    return np.mean(series), series, len(series), ""
+
+
+def _overall(frames, fps, prompt, networks, shared):
+    return vbench.overall_consistency(frames, networks.part("video"), networks.part("text"), prompt), [], 1, ""
+
+
+def _sharpness(frames, fps, prompt, networks, shared):
+    series = classical.sharpness_series(frames)
+    return series.mean(), series, len(series), ""
+
+
+def _warped(key):
+    def measured(frames, fps, prompt, networks, shared):
+        if "warp" not in shared:
+            shared["warp"] = classical.flow_warp_error(frames)
+        found = shared["warp"]
+        reason = "" if found[key] is not None else f"flow can be trusted on {found['coverage']:.0%} of the picture, less than 30 %"
+        return found[key], [], len(frames) - 1, reason
+    return measured
+
+
+def _frozen(frames, fps, prompt, networks, shared):
+    return classical.frozen_share(frames), [], len(frames) - 1, ""
+
+
+def _light(frames, fps, prompt, networks, shared):
+    return classical.light_flicker(frames), [], len(frames) - 2, ""
+
+
+MEASURE = {"subject_consistency": _consistency(vbench.subject_pictures, "subject"),
+           "background_consistency": _consistency(vbench.clip_pictures, "background"), "motion_smoothness": _smoothness,
+           "temporal_flickering": _flickering, "dynamic_degree": _dynamic, "imaging_quality": _quality, "overall_consistency": _overall,
+           "sharpness": _sharpness, "flow_warp_error": _warped("error"), "motion_pixels": _warped("pixels"), "frozen_share": _frozen,
+           "light_flicker": _light}
+
+
+def values(results):
+    """{name: value or None} of `measure`."""
+    return {name: result.value for name, result in results.items()}
