@@ -29,8 +29,12 @@ def table(rows, value="answer", item="item"):
 
 
 def made_up(rows):
-    """{"simulated": True} for rows of simulated raters, else {}: whatever is computed from them carries the word."""
-    return {"simulated": True} if any(row.get("simulated") for row in rows) else {}
+    """{"simulated": True} for rows of simulated raters, else {}: whatever is computed from them carries the word.
+
+    Known by the rater's name ("simulated-...") or by "simulated", a bool or as a CSV file holds it.
+    """
+    found = [str(row.get("rater", "")).startswith("simulated-") or str(row.get("simulated")) in ("True", "true", "1") for row in rows]
+    return {"simulated": True} if any(found) else {}
 
 
 def as_codes(ratings, order=None):

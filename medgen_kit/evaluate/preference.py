@@ -21,6 +21,8 @@ def counts(rows):
     if len(asked := list(dict.fromkeys(row.get("question") for row in rows))) > 1:
         raise KitError(f"the rows answer {len(asked)} questions ({', '.join(map(str, asked))}). Give the rows of one question.")
     for row in rows:
+        if absent := [name for name in ("prompt", "rater", "first", "second", "answer") if name not in row]:
+            raise KitError(f"an answer lacks {', '.join(absent)}. It needs prompt, rater, first, second (the models as shown), answer.")
         if row["first"] == row["second"] or row["answer"] not in (row["first"], row["second"], BOTH_FAIL):
             raise KitError(f"prompt '{row['prompt']}', rater '{row['rater']}': the answer is {row['answer']!r}; it must be "
                            f"{row['first']!r}, {row['second']!r} or '{BOTH_FAIL}', and the two must differ.")

@@ -138,7 +138,8 @@ def test_one_prompt_gives_no_interval():
 
 
 def test_rows_that_make_no_sense_are_refused():
-    for rows, message in (([answer(1, "A", "B", "C")], "answer is 'C'"), ([answer(1, "A", "A", "A")], "must differ"), ([], "no answer yet"),
+    for rows, message in (([answer(1, "A", "B", "C")], "answer is 'C'"), ([{"prompt": 1, "rater": "r", "answer": "A"}], "first, second"),
+                          ([answer(1, "A", "A", "A")], "must differ"), ([], "no answer yet"),
                           ([answer(1, "A", "B", "A") | {"question": q} for q in ("accuracy", "quality")], "2 questions")):
         with pytest.raises(KitError, match=message):
             preference.bradley_terry(rows)
@@ -159,3 +160,6 @@ def test_what_comes_from_simulated_raters_says_so():
                  *found["models"], *found["pairs"]):
         assert part["simulated"] is True
     assert "simulated" not in preference.bradley_terry(drawn(10, 1))
+    as_file = [row | {"simulated": "False"} for row in drawn(10, 1)]
+    assert "simulated" not in preference.bradley_terry(as_file)
+    assert preference.bradley_terry([row | {"rater": "simulated-ann"} for row in as_file])["simulated"] is True
