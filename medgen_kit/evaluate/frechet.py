@@ -1,19 +1,25 @@
 """Distances between two sets of clips in feature space: Frechet distance, kernel distance, and the floor that real clips set."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ..errors import KitError
+from . import vbench
+
+I3D_FRAMES = 16
 
 
-def frechet(first, second):
+def frechet(first, second, ddof=1):
     """Frechet distance of two feature sets [N, D] and [M, D] seen as Gaussians (Heusel et al. 2017, FID; FVD for clips).
 
-    ||m1 - m2||^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2), never below 0. Small samples make it too large: see `report`.
+    ||m1 - m2||^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2), never below 0. Small samples make it too large: see `report`. ddof: of the
+    covariance; LVDM's and StyleGAN-V's FVD take 1, cd-fvd takes 0, so their figures differ even on the same features.
     """
     first, second = (np.asarray(x, np.float64) for x in (first, second))
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or min(len(first), len(second)) < 2:
         raise KitError(f"frechet takes two feature sets [N, D] of one width with N >= 2, not {list(first.shape)} and {list(second.shape)}.")
-    return from_moments(first.mean(0), np.cov(first.T), second.mean(0), np.cov(second.T))
+    return from_moments(first.mean(0), np.cov(first.T, ddof=ddof), second.mean(0), np.cov(second.T, ddof=ddof))
 
 
 def from_moments(mean1, cov1, mean2, cov2):
@@ -43,17 +49,59 @@ def kernel_distance(first, second, paired=False):
     return float((xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1)) - 2 * across)
 
 
-def report(generated, real, other_real):
+def report(generated, real, other_real, scaled=True, paired=True):
     """The distance beside its floor: {"frechet", "floor", "kernel", "kernel_floor", "clips", "features", "warning"}.
 
-    Features [N, D] of N prompts, scaled to the spread of the real ones. other_real: a second set of real clips of the same prompts.
+    Features [N, D] of N prompts, scaled to the spread of the real ones unless scaled is False (as in FVD). other_real: a second set of
+    real clips; paired: row i of all three sets belongs to one prompt.
     A distance near the floor says nothing.
     """
     clips, width = np.asarray(generated).shape
-    middle, spread = np.mean(real, 0), np.std(real, 0) + 1e-6
+    middle, spread = (np.mean(real, 0), np.std(real, 0) + 1e-6) if scaled else (0.0, 1.0)
     generated, real, other_real = ((np.asarray(x, np.float64) - middle) / spread for x in (generated, real, other_real))
     few = f"{clips} clips for {width} features are few, so the distance is biased upwards. Read it only against its floor."
     return {"frechet": frechet(generated, real), "floor": frechet(other_real, real),
-            "kernel": kernel_distance(generated, real, paired=True),
-            "kernel_floor": kernel_distance(other_real, real, paired=True), "clips": clips, "features": width,
+            "kernel": kernel_distance(generated, real, paired),
+            "kernel_floor": kernel_distance(other_real, real, paired), "clips": clips, "features": width,
             "warning": few if clips < 10 * width else ""}
+
+
+def fvd(generated, real, other_real, features):
+    """FVD and KVD (Unterthiner et al. 2018) of three sets of clips uint8 [N, 16, H, W, 3], with floor and N: `report`, unscaled.
+
+    features: clips -> [N, D], for example `i3d(path)` (the name FVD belongs to it alone; with other features say so). other_real: as many
+    other real clips, for the floor. KitError for clips of another length: FVD is defined on 16 frames.
+    """
+    sets = [np.asarray(clips) for clips in (generated, real, other_real)]
+    if wrong := [list(clips.shape) for clips in sets if clips.ndim != 5 or clips.shape[1] != I3D_FRAMES]:
+        raise KitError(f"FVD takes clips uint8 [N, {I3D_FRAMES}, H, W, 3], not {wrong[0]}. Choose {I3D_FRAMES} frames of each clip first: "
+                       f"clip.frames(count={I3D_FRAMES}).")
+    found = report(*(features(clips) for clips in sets), scaled=False, paired=False)
+    return found | {"features_by": getattr(features, "name", "your own features")}
+
+
+def i3d(path, batch=8):
+    """The features of FVD: logits [N, 400] of the I3D in a TorchScript file (StyleGAN-V's `i3d_torchscript.pt`, Kinetics-400).
+
+    Clips uint8 [N, 16, H, W, 3] are resized to 224 x 224 (bilinear, whatever their shape) and scaled to -1..1. Other ports of I3D give
+    other numbers: name the file beside a figure.
+    """
+    import torch
+
+    from .backbones.light import file_mark
+    if not Path(path).is_file():
+        raise KitError(f"{path} is not there. FVD needs the TorchScript file of I3D (about 50 MB, `i3d_torchscript.pt` of StyleGAN-V): "
+                       "download it, or use features of your own.")
+    network = torch.jit.load(str(path), map_location="cpu").eval()
+
+    def features(clips):
+        found = []
+        with torch.no_grad():
+            for start in range(0, len(clips), batch):
+                pictures = [vbench.resized(vbench.tensor(clip), (224, 224), "bilinear") for clip in clips[start:start + batch]]
+                shown = (torch.stack(pictures) / 127.5 - 1).transpose(1, 2)
+                found.append(network(shown, rescale=False, resize=False, return_features=True))
+        return torch.cat(found).float().numpy()
+
+    features.name = f"I3D {file_mark(path)}"
+    return features

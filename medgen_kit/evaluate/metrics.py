@@ -63,23 +63,23 @@ def measure(frames, fps, prompt=None, backbone="light", names=None):
     backbone offers). A network that can not be had (no download, no weights) is a KitError, not a missing value.
     """
     networks = backbones.load(backbone) if isinstance(backbone, str) else backbone
-    frames, found, shared = vbench.checked(frames), {}, {}
+    views, found, shared = vbench.Views.of(frames), {}, {}
     for name in names or names_for(networks.name, bool(networks.align_folder)):
         if name not in METRICS:
             raise KitError(f"there is no metric '{name}'. Metrics: {', '.join(METRICS)}.")
-        found[name] = one(name, frames, fps, prompt, networks, shared)
+        found[name] = one(name, views, fps, prompt, networks, shared)
     return found
 
 
-def one(name, frames, fps, prompt, networks, shared):
-    """MetricResult of one metric; `shared` keeps what two metrics need."""
+def one(name, views, fps, prompt, networks, shared):
+    """MetricResult of one metric of a clip (`vbench.Views`); `shared` keeps what two metrics need."""
     metric = METRICS[name]
     settings = settings_of(metric, networks)
-    if len(frames) < metric.needs:
-        return MetricResult(name, None, f"it has {len(frames)} of at least {metric.needs} frames", settings=settings)
+    if len(views) < metric.needs:
+        return MetricResult(name, None, f"it has {len(views)} of at least {metric.needs} frames", settings=settings)
     if name == "overall_consistency" and not prompt:
         return MetricResult(name, None, "it has no prompt", settings=settings)
-    value, series, weight, reason = MEASURE[name](frames, fps, prompt, networks, shared)
+    value, series, weight, reason = MEASURE[name](views, fps, prompt, networks, shared)
     return MetricResult(name, None if value is None else float(value), reason, weight, [round(float(x), DIGITS) for x in series], settings)
 
 
@@ -96,62 +96,62 @@ def versions():
 
 
 def _consistency(pictures, part):
-    def measured(frames, fps, prompt, networks, shared):
-        pairs = vbench.consistency_pairs(vbench.encode(pictures(frames), networks.part(part)))
+    def measured(views, fps, prompt, networks, shared):
+        pairs = vbench.consistency_pairs(vbench.encode(pictures(views), networks.part(part)))
         return pairs.mean(), pairs, len(pairs), ""
     return measured
 
 
-def _smoothness(frames, fps, prompt, networks, shared):
-    return vbench.motion_smoothness(frames, networks.part("interpolator")), [], (len(frames) - 1) // 2, ""
+def _smoothness(views, fps, prompt, networks, shared):
+    return vbench.motion_smoothness(views, networks.part("interpolator")), [], (len(views) - 1) // 2, ""
 
 
-def _flickering(frames, fps, prompt, networks, shared):
-    return vbench.temporal_flickering(frames), [], len(frames) - 1, ""
+def _flickering(views, fps, prompt, networks, shared):
+    return vbench.temporal_flickering(views), [], len(views) - 1, ""
 
 
-def _dynamic(frames, fps, prompt, networks, shared):
-    moves = vbench.dynamic_degree(frames, fps, networks.part("flow"), vbench_compatible=networks.name == "parity")
-    return moves, [], len(frames) - 1, "" if moves is not None else "no pair of frames gave a flow"
+def _dynamic(views, fps, prompt, networks, shared):
+    moves = vbench.dynamic_degree(views, fps, networks.part("flow"), vbench_compatible=networks.name == "parity")
+    return moves, [], len(views) - 1, "" if moves is not None else "no pair of frames gave a flow"
 
 
-def _quality(frames, fps, prompt, networks, shared):
+def _quality(views, fps, prompt, networks, shared):
     import torch
 
     with torch.no_grad():
-        series = [float(networks.part("quality")(picture[None])) for picture in vbench.quality_pictures(frames)]
+        series = [float(networks.part("quality")(picture)) for picture in views.quality()]
     return np.mean(series), series, len(series), ""
 
 
-def _overall(frames, fps, prompt, networks, shared):
-    return vbench.overall_consistency(frames, networks.part("video"), networks.part("text"), prompt), [], 1, ""
+def _overall(views, fps, prompt, networks, shared):
+    return vbench.overall_consistency(views, networks.part("video"), networks.part("text"), prompt), [], 1, ""
 
 
-def _sharpness(frames, fps, prompt, networks, shared):
-    series = classical.sharpness_series(frames)
+def _sharpness(views, fps, prompt, networks, shared):
+    series = classical.sharpness_series(views.frames)
     return series.mean(), series, len(series), ""
 
 
 def _warped(key):
-    def measured(frames, fps, prompt, networks, shared):
+    def measured(views, fps, prompt, networks, shared):
         if "warp" not in shared:
-            shared["warp"] = classical.flow_warp_error(frames)
+            shared["warp"] = classical.flow_warp_error(views.frames)
         found = shared["warp"]
         reason = "" if found[key] is not None else f"flow can be trusted on {found['coverage']:.0%} of the picture, less than 30 %"
-        return found[key], [], len(frames) - 1, reason
+        return found[key], [], len(views) - 1, reason
     return measured
 
 
-def _frozen(frames, fps, prompt, networks, shared):
-    return classical.frozen_share(frames), [], len(frames) - 1, ""
+def _frozen(views, fps, prompt, networks, shared):
+    return classical.frozen_share(views.frames), [], len(views) - 1, ""
 
 
-def _light(frames, fps, prompt, networks, shared):
-    return classical.light_flicker(frames), [], len(frames) - 2, ""
+def _light(views, fps, prompt, networks, shared):
+    return classical.light_flicker(views.frames), [], len(views) - 2, ""
 
 
-MEASURE = {"subject_consistency": _consistency(vbench.subject_pictures, "subject"),
-           "background_consistency": _consistency(vbench.clip_pictures, "background"), "motion_smoothness": _smoothness,
+MEASURE = {"subject_consistency": _consistency(vbench.Views.subject, "subject"),
+           "background_consistency": _consistency(vbench.Views.clip, "background"), "motion_smoothness": _smoothness,
            "temporal_flickering": _flickering, "dynamic_degree": _dynamic, "imaging_quality": _quality, "overall_consistency": _overall,
            "sharpness": _sharpness, "flow_warp_error": _warped("error"), "motion_pixels": _warped("pixels"), "frozen_share": _frozen,
            "light_flicker": _light}

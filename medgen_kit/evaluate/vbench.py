@@ -11,7 +11,53 @@ from ..errors import KitError
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-SIDE, BATCH, LONGEST = 224, 32, 512
+SIDE, BATCH, LONGEST = 224, 16, 512
+
+
+class Views:
+    """The frames of one clip, resized once for all dimensions that look at them. Every function here takes frames or their Views."""
+
+    def __init__(self, frames):
+        self.frames = checked(frames)
+        self._clip = None
+
+    @classmethod
+    def of(cls, frames):
+        return frames if isinstance(frames, cls) else cls(frames)
+
+    def __len__(self):
+        return len(self.frames)
+
+    def subject(self):
+        """Yield parts of float [T, 3, h, w]: short side 224 (bilinear), nothing cropped, normalised as ImageNet."""
+        for part in self.parts():
+            yield normalise(shortened(tensor(part), "bilinear") / 255, *IMAGENET)
+
+    def clip(self):
+        """Yield parts of float [T, 3, 224, 224]: short side 224 (bicubic, which may leave 0..255), centre crop, normalised as CLIP's."""
+        for start in range(0, len(self), BATCH):
+            yield normalise(self.cropped()[start:start + BATCH] / 255, *CLIP)
+
+    def clip_levels(self, numbers):
+        """Float [N, 3, 224, 224] of these frames: as `clip`, cut off and rounded to whole grey levels as where VBench resizes 8 bits."""
+        return normalise(self.cropped()[numbers].clamp(0, 255).round() / 255, *CLIP)
+
+    def quality(self, mode="longer"):
+        """Yield float [1, 3, h, w] in 0..1, a frame at a time, sized as `imaging_quality` says."""
+        for part in self.parts():
+            for picture in quality_pictures(part, mode):
+                yield picture[None]
+
+    def cropped(self):
+        """Float [T, 3, 224, 224], bicubic, in grey levels; kept for the next dimension."""
+        import torch
+
+        if self._clip is None:
+            self._clip = torch.cat([centre(shortened(tensor(part), "bicubic"), SIDE) for part in self.parts()])
+        return self._clip
+
+    def parts(self):
+        return (self.frames[start:start + BATCH] for start in range(0, len(self), BATCH))
 
 
 def subject_consistency(frames, encoder):
@@ -20,7 +66,7 @@ def subject_consistency(frames, encoder):
     encoder: float [N, 3, h, w], normalised as ImageNet -> [N, D]. 0..1, higher is better; None for one frame. A clip that stands still
     scores 1.
     """
-    return consistency(encode(subject_pictures(checked(frames)), network(encoder, "subject")))
+    return consistency(encode(Views.of(frames).subject(), network(encoder, "subject")))
 
 
 def background_consistency(frames, encoder):
@@ -28,14 +74,14 @@ def background_consistency(frames, encoder):
 
     encoder: float [N, 3, 224, 224], normalised as CLIP's -> [N, D]. 0..1; None for one frame.
     """
-    return consistency(encode(clip_pictures(checked(frames)), network(encoder, "background")))
+    return consistency(encode(Views.of(frames).clip(), network(encoder, "background")))
 
 
 def temporal_flickering(frames):
     """1 - mean |frame - next frame| / 255. Meant for scenes that stand still: it punishes motion too. 0..1; None for one frame."""
     import cv2
 
-    frames = checked(frames)
+    frames = Views.of(frames).frames
     if len(frames) < 2:
         return None
     return float((255 - np.mean([cv2.absdiff(a, b).mean() for a, b in zip(frames, frames[1:])])) / 255)
@@ -50,7 +96,7 @@ def motion_smoothness(frames, interpolator):
     import cv2
     import torch
 
-    frames, interpolator = checked(frames), network(interpolator, "interpolator")
+    frames, interpolator = Views.of(frames).frames, network(interpolator, "interpolator")
     if len(frames) < 3:
         return None
     (top, left), padded = pad(frames[::2], 16)
@@ -74,7 +120,7 @@ def imaging_quality(frames, quality, mode="longer"):
 
     quality = network(quality, "quality")
     with torch.no_grad():
-        return float(np.mean([float(quality(picture[None])) for picture in quality_pictures(checked(frames), mode)]))
+        return float(np.mean([float(quality(picture)) for picture in Views.of(frames).quality(mode)]))
 
 
 def aesthetic_quality(frames, encoder, head):
@@ -85,7 +131,7 @@ def aesthetic_quality(frames, encoder, head):
     import torch
     from torch.nn import functional as F
 
-    features = encode(clip_pictures(checked(frames)), network(encoder, "aesthetic"))
+    features = encode(Views.of(frames).clip(), network(encoder, "aesthetic"))
     with torch.no_grad():
         return float((torch.as_tensor(network(head, "aesthetic_head")(F.normalize(features, dim=-1))).reshape(-1) / 10).mean())
 
@@ -114,10 +160,10 @@ def overall_consistency(frames, video_encoder, text_encoder, prompt):
     import torch
     from torch.nn import functional as F
 
-    frames = checked(frames)
+    views = Views.of(frames)
     if not prompt:
         return None
-    pictures = clip_pictures(frames[middle_frames(len(frames), 8)], whole_levels=True)
+    pictures = views.clip_levels(middle_frames(len(views), 8))
     with torch.no_grad():
         seen = torch.as_tensor(network(video_encoder, "video")(pictures)).float()
         said = torch.as_tensor(network(text_encoder, "text")(prompt)).float().reshape(-1)
@@ -144,7 +190,7 @@ def flow_lengths(frames, fps, flow):
     flow was a number everywhere)."""
     import torch
 
-    frames, flow = checked(frames)[::max(1, round(fps / 8))], network(flow, "flow")
+    frames, flow = Views.of(frames).frames[::max(1, round(fps / 8))], network(flow, "flow")
     limit, needed = 6.0 * min(frames.shape[1:3]) / 256, round(4 * len(frames) / 16)
     _, pictures = pad(frames, 8)
     lengths, sound = [], True
@@ -181,38 +227,29 @@ def network(given, part):
     return backbones.of_profile().part(part)
 
 
-def encode(pictures, encoder):
-    """float [N, 3, h, w] -> features float32 [N, D], BATCH pictures at a time."""
+def encode(parts, encoder):
+    """Parts of float [N, 3, h, w] -> features float32 [N, D], one part after another."""
     import torch
 
     with torch.no_grad():
-        parts = [torch.as_tensor(encoder(pictures[i:i + BATCH])) for i in range(0, len(pictures), BATCH)]
-        return torch.cat(parts).float().cpu()
+        return torch.cat([torch.as_tensor(encoder(part)).float().cpu() for part in parts])
 
 
 def tensor(frames):
     """uint8 [T, H, W, 3] -> float32 [T, 3, H, W], 0..255."""
     import torch
 
-    return torch.as_tensor(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
+    return torch.as_tensor(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).contiguous().float()
 
 
-def subject_pictures(frames):
-    """Float [T, 3, h, w]: short side 224 (bilinear), nothing cropped, normalised as ImageNet."""
-    return normalise(shortened(tensor(frames), "bilinear") / 255, *IMAGENET)
-
-
-def clip_pictures(frames, whole_levels=False):
-    """Float [T, 3, 224, 224]: short side 224 (bicubic), centre crop, normalised as CLIP's. The bicubic values may leave 0..255; with
-    whole_levels they are cut off and rounded, as where VBench resizes 8-bit pictures."""
-    pictures = shortened(tensor(frames), "bicubic")
-    top, left = (round((size - SIDE) / 2) for size in pictures.shape[2:])
-    pictures = pictures[:, :, top:top + SIDE, left:left + SIDE]
-    return normalise((pictures.clamp(0, 255).round() if whole_levels else pictures) / 255, *CLIP)
+def centre(pictures, side):
+    """The middle `side` pixels of pictures [T, 3, H, W]."""
+    top, left = (round((size - side) / 2) for size in pictures.shape[2:])
+    return pictures[:, :, top:top + side, left:left + side]
 
 
 def quality_pictures(frames, mode="longer"):
-    """Float [T, 3, h, w] in 0..1 for `imaging_quality`."""
+    """uint8 [T, H, W, 3] -> float [T, 3, h, w] in 0..1 for `imaging_quality`."""
     if mode not in ("longer", "shorter", "shorter_centercrop", "None"):
         raise KitError(f"mode '{mode}' of imaging_quality is not one of longer, shorter, shorter_centercrop, None.")
     pictures = tensor(frames)
@@ -221,9 +258,7 @@ def quality_pictures(frames, mode="longer"):
     if side > LONGEST:
         scale = LONGEST / side
         pictures = resized(pictures, (int(scale * height), int(scale * width)), "bilinear")
-        if mode == "shorter_centercrop":
-            top, left = (round((size - LONGEST) / 2) for size in pictures.shape[2:])
-            pictures = pictures[:, :, top:top + LONGEST, left:left + LONGEST]
+        pictures = centre(pictures, LONGEST) if mode == "shorter_centercrop" else pictures
     return pictures / 255
 
 

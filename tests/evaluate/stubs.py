@@ -76,6 +76,7 @@ def ours(frames, fps, prompt):
     """{dimension: medgen_kit's number}."""
     from medgen_kit.evaluate import vbench
 
+    frames = vbench.Views(frames)
     return {"subject_consistency": vbench.subject_consistency(frames, encoder),
             "background_consistency": vbench.background_consistency(frames, encoder),
             "temporal_flickering": vbench.temporal_flickering(frames),

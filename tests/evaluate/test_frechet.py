@@ -51,3 +51,36 @@ def test_report_warns_when_clips_are_few_and_shows_the_floor():
     assert frechet.report(*rng.normal(size=(3, 400, 16)))["warning"] == ""
     with pytest.raises(KitError, match="one width"):
         frechet.frechet(first, first[:, :3])
+
+
+def test_covariances_with_and_without_the_bias_of_cd_fvd():
+    rng = np.random.default_rng(3)
+    first, second = rng.normal(size=(20, 3)), rng.normal(size=(20, 3)) + 1
+    gap = ((first.mean(0) - second.mean(0)) ** 2).sum()
+    assert frechet.frechet(first, second, ddof=0) - gap == pytest.approx((frechet.frechet(first, second) - gap) * 19 / 20)
+
+
+def test_fvd_on_a_torchscript_network_of_the_published_call(tmp_path):
+    import torch
+
+    class Detector(torch.nn.Module):
+        """Called as StyleGAN-V's file is: 20 averages of the clip."""
+
+        def forward(self, x, rescale: bool = True, resize: bool = True, return_features: bool = False):
+            if rescale or resize or x.shape[1] != 3 or x.shape[2] != 16 or x.shape[3] != 224:
+                raise ValueError("called otherwise")
+            return torch.nn.functional.adaptive_avg_pool3d(x.mean(1, keepdim=True), (5, 2, 2)).flatten(1)
+
+    torch.jit.script(Detector()).save(str(tmp_path / "i3d.pt"))
+    features = frechet.i3d(tmp_path / "i3d.pt")
+    rng = np.random.default_rng(0)
+    real, other = ((110 + 60 * rng.random((12, 16, 1, 1, 3)) + 20 * rng.random((12, 16, 24, 32, 3))).astype(np.uint8) for _ in range(2))
+    dark = (0.5 * real).astype(np.uint8)
+    assert features(real[:2]).shape == (2, 20) and np.abs(features(real[:2])).max() <= 1
+    found = frechet.fvd(dark, real, other, features)
+    assert found["frechet"] > 5 * found["floor"] > 0 and found["clips"] == 12 and found["features_by"].startswith("I3D ")
+    assert "bias" in found["warning"]
+    with pytest.raises(KitError, match="16"):
+        frechet.fvd(dark[:, :9], real, other, features)
+    with pytest.raises(KitError, match="i3d_torchscript"):
+        frechet.i3d(tmp_path / "none.pt")
