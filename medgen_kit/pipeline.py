@@ -46,7 +46,7 @@ FLOW = {
     "ablate": Stage("generate.ablate:build", ("align", "generate"), ("generate", "ablate", "sample")),
     "sample": Stage("generate.sample:build", ("generate",), ("sample",)),
     "evaluate": Stage("evaluate.stage:build", ("align", "generate", "sample"), ("evaluate",)),
-    "augment": Stage("evaluate.augment:build", ("generate",), ("augment", "generate")),
+    "augment": Stage("evaluate.augment:build", ("generate", "ablate"), ("augment", "generate")),
 }
 
 

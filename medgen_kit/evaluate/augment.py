@@ -1,7 +1,9 @@
 """The stage `augment`: does generated data help a classifier that has few real clips? Table 3 of the paper, with its controls.
 
-Each task reads one factor from clips of one modality. Four training sets are compared, with equal training steps and the same test clips:
-real only; real + classical augmentation; real + generated; real + as many more real clips. Real means: drawn by the simulators.
+Each task reads one factor from clips of one modality. All training sets have equal training steps and the same test clips. Four are the
+lesson's (ARMS): real only; real + classical augmentation; real + generated; real + as many more real clips. Table 3 of the paper compares
+with clips of a generator that lacks what MedGen adds: here the row "flow matching alone" of the ablation. That one had fewer steps than
+MedGen-tiny, so the ablation's row "all parts" stands beside it, with steps equal to its own. Real means: drawn by the simulators.
 """
 
 import json
@@ -15,16 +17,21 @@ from ..machine import side_by_side, use_threads
 
 TASKS = {"heart: dilated chamber": "echo.chamber", "endoscopy: polyp": "endoscopy.polyp", "CT and MR: lesion": "ctmr.lesion"}
 ARMS = ("real only", "real + classical", "real + generated", "real + more real")
+TABLE3 = ("real only", "real + baseline", "real + generated, equal steps", "real + generated")
+GENERATORS = {"real + baseline": "flow matching alone", "real + generated, equal steps": "all parts", "real + generated": "MedGen-tiny"}
+FIGURES = ("accuracy", "precision", "recall", "f1")
 SIZES = {"real": 12, "extra": 36, "test": 180, "steps": 75}
 
 
 def build(work):
-    """Reads the pipeline of stage `generate`; writes results.csv (one row per task, arm and seed) and table.json."""
+    """Reads the pipelines of stages `generate` and `ablate`; writes results.csv (one row per task, arm and seed), table.json (ARMS beside
+    "real only") and table3.json (TABLE3, see `table3`)."""
     use_threads(work.profile.generate.threads)
     sizes, seed = SIZES | work.profile.augment.as_dict(), work.profile.seed
     places = {(factor, k): work.out / "seeds" / f"{factor}-{k}" for factor in TASKS.values() for k in range(sizes["seeds"])}
     starts = {factor: seed + 1000 * number for number, factor in enumerate(TASKS.values())}
-    left = [(place, factor, work.inputs["generate"] / "pipeline", work.profile.generate, sizes, starts[factor], k)
+    folders, steps = generators(work)
+    left = [(place, factor, folders, work.profile.generate, sizes, starts[factor], k)
             for (factor, k), place in places.items() if not (place / "rows.json").is_file()]
     for done, (job, _) in enumerate(side_by_side(sampled_seed, left, sizes["workers"]), len(places) - len(left) + 1):
         work.say(f"{done} of {len(places)}: {left[job][0].name}")
@@ -33,49 +40,67 @@ def build(work):
     examples = {factor: np.load(places[factor, 0] / "clips.npy") for factor in TASKS.values()}
     write_csv(work.out / "results.csv", rows)
     np.savez_compressed(work.out / "examples.npz", **examples)
-    summary = compare(rows)
+    summary, third = compare(rows), table3(rows, steps)
     write_text(work.out / "table.json", json.dumps(summary))
+    write_text(work.out / "table3.json", json.dumps(third))
     gain = {arm: float(np.mean([row["difference"] for row in summary if row["arm"] == arm])) for arm in ARMS}
     return {"seeds": sizes["seeds"], "real_clips": sizes["real"], "extra_clips": sizes["extra"], "test_clips": sizes["test"],
-            "table": summary, "mean_gain_generated": gain["real + generated"], "mean_gain_more_real": gain["real + more real"]}
+            "table": summary, "table3": third, "mean_gain_generated": gain["real + generated"],
+            "mean_gain_more_real": gain["real + more real"]}
 
 
-def sampled_seed(place, factor, folder, settings, sizes, seed, k):
-    """`run_seed` with clips from the pipeline saved in `folder`, kept in the folder `place`: clips.npy, then rows.json."""
+def generators(work):
+    """({arm: folder of its pipeline}, {arm: steps that its generator was trained}) of GENERATORS."""
+    from ..generate.ablate import row_file
+
+    rows = {arm: row_file(work.inputs["ablate"], name) for arm, name in GENERATORS.items() if name != "MedGen-tiny"}
+    steps = {arm: json.loads(path.read_text(encoding="utf-8"))["steps"] for arm, path in rows.items()}
+    return ({arm: path.parent / "pipeline" for arm, path in rows.items()} | {"real + generated": work.inputs["generate"] / "pipeline"},
+            steps | {"real + generated": work.run.figures("generate").get("steps")})
+
+
+def sampled_seed(place, factor, folders, settings, sizes, seed, k):
+    """`run_seed` with clips from the pipelines saved in `folders` {arm: folder}, kept in the folder `place`: clips.npy, then rows.json."""
     from ..generate import load_pipeline
     from ..generate.sample import generate_clips, key_frames
 
-    pipe = load_pipeline(folder)
-    rows, shown = run_seed(factor, lambda prompts, seed: key_frames(generate_clips(pipe, prompts, settings, seed)), sizes, seed, k)
+    def maker(folder):
+        pipe = load_pipeline(folder)
+        return lambda prompts, seed: key_frames(generate_clips(pipe, prompts, settings, seed))
+
+    makers = {arm: maker(folder) for arm, folder in folders.items()}
+    rows, shown = run_seed(factor, makers.pop("real + generated"), sizes, seed, k, others=makers)
     place.mkdir(parents=True, exist_ok=True)
     np.save(place / "clips.npy", shown)
     write_text(place / "rows.json", json.dumps(rows))
 
 
-def run_seed(factor, make, sizes, seed, k, source=None):
-    """All arms of one task for seed k: (rows {"arm", "seed", "accuracy", "f1"}, some generated clips uint8 [classes, T, S, S, 3]).
+def run_seed(factor, make, sizes, seed, k, source=None, others=None):
+    """All arms of one task for seed k: (rows {"arm", "seed"} | `marks_of`, some generated clips uint8 [classes, T, S, S, 3]).
 
-    make(prompts, seed): clips uint8 [N, 9, 32, 32, 3] of N prompts. source: offers FACTORS, combinations, render, describe.
-    Every k has its own real clips, generated clips and starting weights; the test clips are the same for all.
+    make(prompts, seed): clips uint8 [N, 9, 32, 32, 3] of N prompts. source: offers FACTORS, combinations, render, describe. others: {arm:
+    make} of more generators, which get the same prompts and noise. Every k has its own real clips, generated clips and starting weights;
+    the test clips are the same for all.
     """
     source = source or sources
     if factor not in source.FACTORS:
         raise KitError(f"there is no factor '{factor}'. Factors: {', '.join(source.FACTORS)}.")
-    classes, rows, sets = list(source.FACTORS[factor]), [], {}
+    classes, rows, sets, makers = list(source.FACTORS[factor]), [], {}, {"real + generated": make} | (others or {})
     asked = balanced(source, factor, sizes["test"], seed + 99)
     test, answer = source.render(asked, seed + 600_011, 9, 32), truth(asked, factor, classes)
-    for name, count, offset in (("real", sizes["real"], 1), ("more", sizes["extra"], 2), ("generated", sizes["extra"], 3)):
+    for name, count, offset in (("real", sizes["real"], 1), ("real + more real", sizes["extra"], 2), *(
+            (arm, sizes["extra"], 3) for arm in makers)):
         factors = balanced(source, factor, count, seed + 10 * k + offset)
         rng = np.random.default_rng([seed, k, offset])
-        clips = (make([source.describe(row, rng)[0] for row in factors], seed + k) if name == "generated"
+        clips = (makers[name]([source.describe(row, rng)[0] for row in factors], seed + k) if name in makers
                  else source.render(factors, seed + 700_001 + 10 * k + offset, 9, 32))
         sets[name] = clips, truth(factors, factor, classes)
-    for arm, others, rough in (("real only", (), False), ("real + classical", (), True), ("real + generated", ("generated",), False),
-                               ("real + more real", ("more",), False)):
-        parts = [sets[name] for name in ("real", *others)]
-        guess = classify(*(np.concatenate(part) for part in zip(*parts)), test, len(classes), sizes["steps"], seed + k, rough)
+    for arm in (*ARMS, *(others or {})):
+        parts = [sets[name] for name in ("real", arm) if name in sets]
+        guess = classify(*(np.concatenate(part) for part in zip(*parts)), test, len(classes), sizes["steps"], seed + k,
+                         rough=arm == "real + classical")
         rows.append({"arm": arm, "seed": k} | marks_of(answer, guess))
-    return rows, sets["generated"][0][:len(classes)]
+    return rows, sets["real + generated"][0][:len(classes)]
 
 
 def balanced(source, factor, count, seed):
@@ -142,27 +167,58 @@ def vary(pictures, rng):
 
 
 def marks_of(answer, guess):
-    """Accuracy and macro F1, 0..1."""
-    from sklearn.metrics import accuracy_score, f1_score
+    """FIGURES, 0..1: accuracy, and precision, recall and F1 as means over the classes (0 for a class that is never said)."""
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-    return {"accuracy": float(accuracy_score(answer, guess)), "f1": float(f1_score(answer, guess, average="macro"))}
+    found = precision_recall_fscore_support(answer, guess, average="macro", zero_division=0)[:3]
+    return {"accuracy": float(accuracy_score(answer, guess))} | {name: float(x) for name, x in zip(FIGURES[1:], found)}
 
 
-def compare(rows, level=0.95):
-    """Per task and arm: mean and sd of the accuracy over seeds, and the paired difference to "real only" with its t interval."""
-    from scipy.stats import t
-
+def compare(rows, level=0.95, arms=ARMS, base="real only"):
+    """Per task and arm: mean and sd of the accuracy over seeds, and the paired difference to `base` with its t interval."""
     out = []
     for task in dict.fromkeys(row["task"] for row in rows):
-        base = {row["seed"]: row["accuracy"] for row in rows if row["task"] == task and row["arm"] == "real only"}
-        for arm in ARMS:
+        beside = {row["seed"]: row["accuracy"] for row in rows if row["task"] == task and row["arm"] == base}
+        for arm in arms:
             own = {row["seed"]: row["accuracy"] for row in rows if row["task"] == task and row["arm"] == arm}
-            change = np.array([own[k] - base[k] for k in sorted(base)])
-            n = len(change)
-            known = n > 1 and arm != "real only"
-            half = float(t.ppf((1 + level) / 2, n - 1) * change.std(ddof=1) / n ** 0.5) if known else 0.0
+            change = np.array([own[k] - beside[k] for k in sorted(beside)])
+            low, high = t_interval(change, level) if arm != base else (None, None)
             out.append({"task": task, "arm": arm, "accuracy": float(np.mean(list(own.values()))),
-                        "sd": float(np.std(list(own.values()), ddof=1)) if n > 1 else None, "difference": float(change.mean()),
-                        "low": float(change.mean()) - half if known else None, "high": float(change.mean()) + half if known else None,
-                        "seeds": n})
+                        "sd": float(np.std(list(own.values()), ddof=1)) if len(own) > 1 else None, "difference": float(change.mean()),
+                        "low": low, "high": high, "seeds": len(change)})
+    return out
+
+
+def t_interval(change, level=0.95):
+    """(low, high) of the mean of paired differences [n]; (None, None) for a single pair."""
+    from scipy.stats import t
+
+    n = len(change)
+    if n < 2:
+        return None, None
+    half = float(t.ppf((1 + level) / 2, n - 1) * np.std(change, ddof=1) / n ** 0.5)
+    return float(np.mean(change)) - half, float(np.mean(change)) + half
+
+
+def table3(rows, steps, level=0.95):
+    """Table 3 of the paper: per task, and for the mean of the tasks ("all tasks"), a row for every arm of TABLE3.
+
+    steps: {arm: steps that its generator was trained}. A row: task, arm, generator, generator_steps, seeds, FIGURES (means over seeds), the
+    paired difference in accuracy to "real only" (difference, low, high) and to the baseline's clips (to_baseline, to_baseline_low,
+    to_baseline_high), both with t intervals over seeds. Where generator_steps differ, to_baseline holds the steps too.
+    """
+    rows = [row for row in rows if row["arm"] in TABLE3]
+    seeds = sorted({row["seed"] for row in rows})
+    rows = rows + [{"task": "all tasks", "arm": arm, "seed": k} | {
+        name: float(np.mean([row[name] for row in rows if row["arm"] == arm and row["seed"] == k])) for name in FIGURES}
+        for arm in TABLE3 for k in seeds]
+    out = []
+    for row, beside in zip(compare(rows, level, TABLE3), compare(rows, level, TABLE3, "real + baseline")):
+        own = [one for one in rows if (one["task"], one["arm"]) == (row["task"], row["arm"])]
+        versus = {"to_baseline": beside["difference"], "to_baseline_low": beside["low"], "to_baseline_high": beside["high"]}
+        known = row["arm"] not in ("real only", "real + baseline")
+        out.append({"task": row["task"], "arm": row["arm"], "generator": GENERATORS.get(row["arm"]),
+                    "generator_steps": steps.get(row["arm"]), "seeds": row["seeds"]}
+                   | {name: float(np.mean([one[name] for one in own])) for name in FIGURES}
+                   | {name: row[name] for name in ("difference", "low", "high")} | (versus if known else dict.fromkeys(versus)))
     return out

@@ -18,12 +18,13 @@ from .train import TinyRecipe, train
 ALL = {"knowledge": 0.5, "repa": 0.5, "text": "contrastive"}
 # without contrastive pretraining the text tower has read captions and seen no clip, and there is no video tower to agree with
 ROWS = {"all parts": ALL, "no knowledge alignment": ALL | {"knowledge": 0}, "no feature alignment": ALL | {"repa": 0},
-        "no contrastive pretraining": ALL | {"text": "reader", "repa": 0}}
+        "no contrastive pretraining": ALL | {"text": "reader", "repa": 0},
+        "flow matching alone": {"knowledge": 0, "repa": 0, "text": "reader"}}
 
 
 def build(work):
-    """Reads stages `align` and `generate`; one folder per row with frames.npz, and rows.json, prompts.json. All rows have equal steps,
-    seeds, prompts and noise. A row that stands is not trained again, so a killed stage goes on with the others."""
+    """Reads stages `align` and `generate`; one folder per row with frames.npz and pipeline/, and rows.json, prompts.json. All rows have
+    equal steps, seeds, prompts and noise. A row that stands is not trained again, so a killed stage goes on with the others."""
     profile = work.profile
     use_threads(profile.generate.threads)
     write_text(work.out / "prompts.json", json.dumps(make_prompts(profile.sample.prompts, profile.seed)))
@@ -49,7 +50,9 @@ def train_row(out, inputs, profile, name):
     recipe = TinyRecipe.of(profile, max_steps=profile.ablate.steps, minutes=0, **{k: v for k, v in ROWS[name].items() if k != "text"})
     denoiser, figures = train(data, ConceptClassifier.load(classifier), recipe, folder, say=lambda _: None)
     prompts = read_json(out / "prompts.json")
-    clips = generate_clips(assemble(parts, denoiser), [row["prompt"] for row in prompts], sizes, profile.seed)
+    pipe = assemble(parts, denoiser)
+    pipe.save_pretrained(folder / "pipeline")
+    clips = generate_clips(pipe, [row["prompt"] for row in prompts], sizes, profile.seed)
     np.savez_compressed(folder / "frames.npz", frames=key_frames(clips))
     row = {"name": name, "steps": figures["steps"], "seconds": figures["train_seconds"], "flow_last": figures["history"][-1]["flow"],
            "flipped_words": flipped_word_test(denoiser, parts, seed=profile.seed)}

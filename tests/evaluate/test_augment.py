@@ -38,6 +38,31 @@ def test_good_extra_clips_help_and_wrong_ones_harm():
     assert mean["real + more real"] > 0.85 > 0.3 > mean["real + generated"]
 
 
+def test_another_generator_gets_the_same_prompts_and_noise_and_its_own_rows():
+    torch.set_num_threads(1)
+    sizes, calls = {"real": 4, "extra": 40, "test": 40, "steps": 25}, []
+
+    def right(prompts, seed):
+        calls.append((tuple(prompts), seed))
+        return toy.render([next(c for c in toy.combinations() if " ".join(c.values()) == p) for p in prompts], seed)
+
+    def backwards(prompts, seed):
+        return right(prompts, seed)[:, ::-1]
+
+    rows, shown = augment.run_seed("box.motion", right, sizes, 0, 0, source=toy, others={"real + baseline": backwards})
+    assert [row["arm"] for row in rows] == [*augment.ARMS, "real + baseline"] and calls == [calls[0]] * 2
+    mark = {row["arm"]: row for row in rows}
+    assert mark["real + generated"]["accuracy"] > 0.85 > 0.3 > mark["real + baseline"]["accuracy"]
+    assert np.array_equal(shown, right(calls[0][0], 0)[:2])
+    alone = augment.run_seed("box.motion", right, sizes, 0, 0, source=toy)[0]
+    assert alone == rows[:4]
+
+
+def test_marks_are_means_over_classes():
+    found = augment.marks_of(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
+    assert found == pytest.approx({"accuracy": 0.75, "precision": 0.375, "recall": 0.5, "f1": 3 / 7})
+
+
 def test_unknown_factor_is_refused():
     with pytest.raises(KitError, match="no factor 'box.weight'"):
         augment.run_seed("box.weight", None, {}, 0, 0, source=toy)
@@ -58,3 +83,21 @@ def test_paired_comparison_by_hand():
     assert table["real + generated"]["difference"] == pytest.approx(0.1)
     assert table["real + generated"]["low"] == pytest.approx(0.1 - half, abs=1e-6)
     assert table["real only"]["low"] is None and table["real only"]["sd"] == pytest.approx(0.1)
+
+
+def test_table_3_by_hand_with_the_steps_that_confound_it():
+    worth = {"real only": (0.5, 0.6), "real + baseline": (0.6, 0.6), "real + generated, equal steps": (0.7, 0.8),
+             "real + generated": (0.9, 0.8), "real + classical": (0.1, 0.1)}
+    rows = [{"task": task, "arm": arm, "seed": k} | dict.fromkeys(augment.FIGURES, value + more)
+            for task, more in (("first", 0.0), ("second", 0.1)) for arm, values in worth.items() for k, value in enumerate(values)]
+    steps = {"real + baseline": 340, "real + generated, equal steps": 340, "real + generated": 1500}
+    table = {(row["task"], row["arm"]): row for row in augment.table3(rows, steps)}
+    assert len(table) == 3 * 4 and {arm for _, arm in table} == set(augment.TABLE3)
+    base, equal, tiny = (table["all tasks", arm] for arm in augment.TABLE3[1:])
+    assert base["generator"] == "flow matching alone" and base["generator_steps"] == equal["generator_steps"] == 340
+    assert tiny["generator_steps"] == 1500 and table["first", "real only"]["generator_steps"] is None
+    assert tiny["accuracy"] == tiny["f1"] == pytest.approx(0.9) and tiny["difference"] == pytest.approx(0.3)
+    assert equal["to_baseline"] == pytest.approx(0.15) and base["to_baseline"] is None and base["difference"] == pytest.approx(0.05)
+    half = 12.7062047 * np.std([0.3, 0.2], ddof=1) / 2 ** 0.5
+    assert (tiny["to_baseline_low"], tiny["to_baseline_high"]) == pytest.approx((0.25 - half, 0.25 + half))
+    assert augment.t_interval([0.1]) == (None, None)

@@ -11,20 +11,20 @@ import medgen_kit as kit
 from medgen_kit import sources
 from medgen_kit.align import ConceptSet, VideoTextModel, text_tower, train_tokenizer, video_tower
 from medgen_kit.evaluate import augment, marks, scorer, stage
-from medgen_kit.generate import EigenframeTokenizer, MedGenTinyPipeline, TinyWan
+from medgen_kit.generate import EigenframeTokenizer, MedGenTinyPipeline, TinyWan, ablate
 from medgen_kit.generate.prompts import make_prompts
 from medgen_kit.generate.sample import write_clips
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run with just enough of align, generate and sample for the two stages."""
+    """A run with just enough of align, generate, ablate and sample for the two stages."""
     from diffusers import FlowMatchEulerDiscreteScheduler
     torch.set_num_threads(1)
     run = kit.Run(tmp_path_factory.mktemp("runs") / "smoke", kit.profile("smoke"))
     rows = make_prompts(18, 0)
     frames = sources.render([row["factors"] for row in rows], 1, 9, 32)
-    folders = {name: run.root / name for name in ("caption", "align", "generate", "sample")}
+    folders = {name: run.root / name for name in ("caption", "align", "generate", "ablate", "sample")}
     for name, folder in folders.items():
         folder.mkdir(parents=True)
         (folder / "manifest.json").write_text(json.dumps({"fingerprint": name}))
@@ -36,6 +36,9 @@ def run(tmp_path_factory):
     pipe = MedGenTinyPipeline(words, text_tower(len(words), hidden=24), TinyWan(64, 32, 1, 2, 24), EigenframeTokenizer.fit(frames, 64),
                               FlowMatchEulerDiscreteScheduler(shift=1.0))
     pipe.save_pretrained(folders["generate"] / "pipeline")
+    for row in (ablate.row_file(folders["ablate"], name) for name in ("all parts", "flow matching alone")):
+        pipe.save_pretrained(row.parent / "pipeline")
+        row.write_text(json.dumps({"steps": 40}))
     frames[:6] = frames[:6, ::-1]
     np.savez(folders["sample"] / "frames.npz", frames=frames)
     write_clips(folders["sample"], frames, rows)
@@ -80,11 +83,14 @@ def test_augment_writes_all_arms_of_all_tasks(run):
     small = kit.profile("smoke", augment={"seeds": 2})
     small.augment.__dict__.update(real=6, extra=4, test=12, steps=2)
     own = kit.Run(run.root, small)
-    folder = own.make("augment", augment.build, ("caption", "generate"))
+    folder = own.make("augment", augment.build, ("caption", "generate", "ablate"))
     rows = pd.read_csv(folder / "results.csv")
-    assert len(rows) == len(augment.TASKS) * len(augment.ARMS) * 2 and rows.accuracy.between(0, 1).all()
+    arms = {*augment.ARMS, *augment.TABLE3}
+    assert len(rows) == len(augment.TASKS) * len(arms) * 2 and rows.accuracy.between(0, 1).all() and set(rows.arm) == arms
     table = json.loads((folder / "table.json").read_text())
     assert [row["arm"] for row in table[:4]] == list(augment.ARMS) and own.figures("augment")["extra_clips"] == 4
+    third = json.loads((folder / "table3.json").read_text())
+    assert [row["generator_steps"] for row in third[-4:]] == [None, 40, 40, None] and third[-1]["task"] == "all tasks"
     assert all(factor in sources.FACTORS for factor in augment.TASKS.values())
 
 
