@@ -11,6 +11,7 @@ from . import backbones, classical, vbench
 from .result import MetricResult
 
 DIGITS = 5                              # of the series behind a value
+LEAST = 64                              # pixels of the short side for the interpolator and the flow of "parity"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ def one(name, views, fps, prompt, networks, shared):
     settings = settings_of(metric, networks)
     if len(views) < metric.needs:
         return MetricResult(name, None, f"it has {len(views)} of at least {metric.needs} frames", settings=settings)
+    if networks.name == "parity" and metric.part in ("interpolator", "flow") and min(views.frames.shape[1:3]) < LEAST:
+        return MetricResult(name, None, f"its short side is under the {LEAST} pixels that AMT and RAFT can read", settings=settings)
     if name == "overall_consistency" and not prompt:
         return MetricResult(name, None, "it has no prompt", settings=settings)
     value, series, weight, reason = MEASURE[name](views, fps, prompt, networks, shared)

@@ -6,8 +6,9 @@ import torch
 
 from medgen_kit import KitError
 from medgen_kit.align import VideoTextModel, text_tower, train_tokenizer, video_tower
-from medgen_kit.evaluate import backbones, metrics
+from medgen_kit.evaluate import backbones, metrics, vbench
 from medgen_kit.evaluate.result import comparable
+from tests.evaluate import stubs
 from tests.evaluate.test_classical import sliding
 
 
@@ -66,3 +67,17 @@ def test_the_courses_own_towers_as_backbone(tmp_path):
         comparable([found["subject_consistency"], metrics.measure(sliding(2), 8)["subject_consistency"]])
     text = networks.part("text")
     assert text.truncated("heart " * 300) and not text.truncated("a heart beats")
+
+
+def test_parity_measures_with_the_networks_it_has_and_says_what_is_too_small():
+    networks = backbones.Backbone("parity")
+    networks.parts = {"subject": stubs.encoder, "background": stubs.encoder, "interpolator": stubs.interpolator, "flow": stubs.flow,
+                      "quality": stubs.quality}
+    names = ("motion_smoothness", "dynamic_degree", "imaging_quality", "subject_consistency")
+    frames = stubs.waves(9, 64, 80)
+    found = metrics.measure(frames, 8, backbone=networks, names=names)
+    assert found["motion_smoothness"].value == vbench.motion_smoothness(frames, stubs.interpolator)
+    assert found["imaging_quality"].value == pytest.approx(vbench.imaging_quality(frames, stubs.quality))
+    small = metrics.measure(stubs.waves(9, 32, 32), 8, backbone=networks, names=names)
+    assert small["motion_smoothness"].value is None and "under the 64 pixels" in small["dynamic_degree"].reason
+    assert small["subject_consistency"].value is not None
