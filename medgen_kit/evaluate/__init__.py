@@ -16,8 +16,8 @@
 import importlib
 
 _PACKAGES = ("agreement", "augment", "backbones", "classical", "clinical", "controls", "frechet", "grading", "marks", "metrics", "paired",
-             "paper", "power", "preference", "raters", "report", "result", "rubric", "scorer", "study", "text_alignment", "transfer", "vbench",
-             "vbench_files", "videoscore")
+             "paper", "power", "preference", "prompt_file", "raters", "report", "result", "rubric", "scorer", "study",
+             "text_alignment", "transfer", "vbench", "vbench_files", "videoscore")
 _NAMES = {"Scorer": "scorer", "score": "marks", "majority_guess": "marks", "intervals": "marks", "decisions": "marks"}
 
 

@@ -29,7 +29,7 @@ class Backbone:
         self.name, self.align_folder, self.where, self.parts = name, align_folder, where, {}
 
     def part(self, part):
-        """The network for one part of `vbench`: subject, background, interpolator, quality, aesthetic, aesthetic_head, flow, video, text."""
+        """The network for one part: subject, background, interpolator, quality, aesthetic, aesthetic_head, flow, video, text."""
         if part not in self.parts:
             self.parts[part] = self._load(part)
         return self.parts[part]

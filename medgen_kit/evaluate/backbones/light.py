@@ -122,7 +122,7 @@ def part(name, align_folder=None):
     if name in ("video", "text") and align_folder:
         return TowerVideo(align_folder) if name == "video" else TowerText(align_folder)
     if name in ("video", "text"):
-        raise KitError("the light backbone has no text encoder of its own. Name the run whose towers it may use (--run), or bring encoders.")
+        raise KitError("the light backbone has no text encoder of its own. Name the run whose towers it may use, or bring encoders.")
     raise KitError(f"the light backbone has nothing for '{name}': picture quality and beauty have no stand-in without weights. Use "
                    "'sharpness', which goes by its own name, or the backbone 'parity'.")
 
