@@ -6,10 +6,12 @@ import sys
 import typer
 
 from .errors import KitError
+from .evaluate.study.command import study_app
 from .pipeline import FLOW
 
 typed = typer.Typer(help="Teach and reproduce medical text-to-video generation. Synthetic output, never for clinical use.",
                     no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+typed.add_typer(study_app, name="study")
 PROFILE = typer.Option("", help="Sizes: smoke, cpu, colab-t4, colab-l4, a100, cluster. Empty: MEDGEN_PROFILE, else cpu.")
 RUN = typer.Option("", "--run", help="Name of the run folder. Empty: the profile's name.")
 SEED = typer.Option(0, min=0, max=2**32 - 1, help="A whole number.")

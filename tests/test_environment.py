@@ -1,4 +1,4 @@
-"""The three lists of packages agree: pyproject.toml (bounds), environment.yml (conda) and requirements.lock (exact versions)."""
+"""The three lists of packages agree: pyproject.toml (bounds), environment.yml (conda) and the lock files (exact versions)."""
 
 import tomllib
 
@@ -49,9 +49,9 @@ def differences(pip_side, conda_side):
                   for name in sorted(set(pip_side) & set(conda_side)) if pip_side[name] != conda_side[name]]
 
 
-def locked():
-    """{canonical name: version} of requirements.lock."""
-    lines = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8").splitlines()
+def locked(name="requirements.lock"):
+    """{canonical name: version} of a lock file."""
+    lines = (REPOSITORY / name).read_text(encoding="utf-8").splitlines()
     rows = [Requirement(line.split(" #")[0]) for line in lines if line.strip() and not line.startswith(("#", "-", " "))]
     assert all([s.operator for s in row.specifier] == ["=="] for row in rows), "every line of the lock file pins one version"
     return {canonicalize_name(row.name): Version(next(iter(row.specifier)).version) for row in rows}
@@ -88,13 +88,16 @@ def test_lock_pins_every_direct_dependency_inside_its_bounds():
     pins = locked()
     outside = [f"{name} {pins.get(name)} against {bounds}" for name, bounds in wanted(project()["dependencies"]).items()
                if name not in pins or pins[name] not in bounds]
-    extras = [line for lines in project()["optional-dependencies"].values() for line in lines]
-    outside += [f"{name} of an extra" for name, bounds in wanted(extras).items() if name not in pins or pins[name] not in bounds]
+    extras, browser = project()["optional-dependencies"], locked("requirements-browser.lock")
+    for extra, lines in extras.items():
+        there = pins | browser if extra == "browser" else pins
+        outside += [f"{name} of {extra}" for name, bounds in wanted(lines).items() if name not in there or there[name] not in bounds]
+    assert not set(browser) & set(pins), "requirements-browser.lock holds only what the extra `browser` adds"
     assert outside == []
     assert pins["torch"].public == "2.13.0"
 
 
 def test_lock_and_environment_hold_nothing_banned():
     _, by_conda, by_pip = conda((REPOSITORY / "environment.yml").read_text(encoding="utf-8"))
-    for names in (locked(), by_conda, by_pip, wanted(project()["dependencies"])):
+    for names in (locked(), locked("requirements-browser.lock"), by_conda, by_pip, wanted(project()["dependencies"])):
         assert not BANNED & set(names)

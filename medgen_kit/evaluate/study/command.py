@@ -1,0 +1,89 @@
+"""The commands of a blind study: `medgen-kit study create | links | serve | export`."""
+
+import typer
+
+from . import add_raters, create as make_study, export as write_out, key_path, links as links_of, renew as new_link, serve as run, store
+from .links import URL, links_path
+
+study_app = typer.Typer(help="A blind human study: two clips of one prompt side by side, answered in a browser.", no_args_is_help=True,
+                        add_completion=False, rich_markup_mode=None)
+STUDY = typer.Argument(help="Folder of the study.")
+
+
+@study_app.command()
+def create(videos_a: str = typer.Argument(help="Folder of videos."),
+           videos_b: str = typer.Argument(help="Folder of videos of equal names."),
+           prompts: str = typer.Option(..., help="{\"name.mp4\": \"prompt\"} in a .json file, or a metadata.jsonl."),
+           out: str = typer.Option("study", help="Folder for the study; the key and the links are written beside it."),
+           raters: int = typer.Option(3, min=0, help="How many raters get a link."),
+           names: str = typer.Option("", help="Names of the two sides for key and results, for example base,tuned. Empty: the folders'."),
+           seed: int = typer.Option(0, min=0, max=2**32 - 1, help="Draws order and sides for every rater."),
+           fps: float = typer.Option(0, min=0, max=60, help="Of all clips. 0: the highest that a video has, at most 30."),
+           seconds: float = typer.Option(10, min=0.1, help="Longer clips are cut."),
+           skip_bad: bool = typer.Option(False, "--skip-bad", help="Leave out pairs that can not be used, and say how many."),
+           url: str = typer.Option(URL, help="Under which raters reach the server.")):
+    """Make a blind study of two folders of videos (evaluate.study.create).
+
+    Example: medgen-kit study create base tuned --prompts base/prompts.json --out my_study
+    """
+    parts = [part.strip() for part in names.split(",")] if names else None
+    if parts is not None and (len(parts) != 2 or not all(parts)):
+        raise typer.BadParameter("--names takes two names with a comma between, for example base,tuned.")
+    folder, left_out = make_study(out, videos_a, videos_b, prompts, parts, seed, fps, seconds, skip_bad)
+    for sentence in left_out:
+        typer.echo(f"left out: {sentence}")
+    add_raters(folder, raters)
+    more = f" ({len(left_out)} clips or pairs were left out)" if left_out else ""
+    typer.echo(f"{store.facts(folder)['items']} pairs in {folder}{more}. The key is in {key_path(folder).name} beside it: keep it from "
+               "the raters.")
+    show_links(folder, url)
+    typer.echo(f"Now: medgen-kit study serve {folder}")
+
+
+def show_links(folder, url):
+    """Print every rater's link."""
+    rows = links_of(folder, url)
+    for row in rows:
+        typer.echo(f"{row['rater']:10s} {row['link']}   {row['answered']} of {row['items']} answered")
+    if rows:
+        typer.echo(f"One link for one person; whoever has it answers in that name. They stand in {links_path(folder).name} beside the "
+                   "study: keep it to yourself. In the study itself only their hashes are stored.")
+    else:
+        typer.echo("No rater has a link yet. Make some with: medgen-kit study links STUDY_DIR --add 3")
+
+
+@study_app.command()
+def links(study_dir: str = STUDY, add: int = typer.Option(0, min=0, help="New raters."),
+          renew: str = typer.Option("", help="A rater (rater-2) whose old link must end; the answers stay."),
+          url: str = typer.Option(URL, help="Under which raters reach the server.")):
+    """Show the raters' links and how far each rater is; make new ones (evaluate.study.links).
+
+    Example: medgen-kit study links my_study --add 2
+    """
+    if renew:
+        new_link(study_dir, renew)
+    add_raters(study_dir, add)
+    show_links(study_dir, url)
+
+
+@study_app.command()
+def serve(study_dir: str = STUDY, port: int = typer.Option(8866, min=1, max=65535),
+          host: str = typer.Option("127.0.0.1", help="0.0.0.0 lets other machines in; put TLS in front.")):
+    """Show the study to raters in browsers, with Voila, until Ctrl-C (evaluate.study.serve).
+
+    Example: medgen-kit study serve my_study --port 8866
+    """
+    run(study_dir, port, host, typer.echo)
+
+
+@study_app.command()
+def export(study_dir: str = STUDY, out: str = typer.Option("", help="Folder for the tables. Empty: STUDY_DIR_export beside the study."),
+           key: str = typer.Option("", help="The key, when it does not lie beside the study."),
+           keep_open: bool = typer.Option(False, "--keep-open", help="An interim look: the study goes on.")):
+    """Close the study and write answers.csv, grades.csv and summary.json with the names of the sides (evaluate.study.export).
+
+    Example: medgen-kit study export my_study
+    """
+    made = write_out(study_dir, out or None, key or None, keep_open)
+    typer.echo(f"answers.csv, grades.csv and summary.json are in {made}. "
+               + ("The study stays open." if keep_open else "The study is closed: raters see that, and no more answers are taken."))

@@ -1,0 +1,117 @@
+"""The study in browsers: Voila with one page, no directory, no files, and a token before anything starts.
+
+Each rater's page has a process of its own, so raters neither wait for nor see one another; they share answers.sqlite alone. When the
+server is killed, stored answers and drafts stay; the pages wait, and open again by themselves when it is back.
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from ipykernel.kernelspec import RESOURCES
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from traitlets.config import Config
+from voila.app import Voila
+from voila.static_file_handler import AllowListFileHandler
+from voila.tornado.handler import TornadoVoilaHandler
+
+from ...errors import KitError
+from . import store
+from .links import links
+from .page import REFUSED, STUDY
+
+WEB = Path(__file__).with_name("web")
+PAGE = WEB / "page.ipynb"
+WIDGETS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
+IDLE = 300                                   # seconds after which the process of a closed page ends
+HEADERS = {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+class OwnPython(KernelSpecManager):
+    """Pages run in the Python that serves them, whatever other kernels this machine has."""
+
+    def find_kernel_specs(self):
+        return {"python3": RESOURCES}
+
+    def get_kernel_spec(self, kernel_name):
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
+        return KernelSpec(argv=command, display_name="Python 3", language="python", resource_dir=RESOURCES)
+
+
+class RaterPage(TornadoVoilaHandler):
+    """The one page. A wrong token gets one sentence, and no process is started for it."""
+
+    async def get(self, path=None):
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+        if path:
+            self.set_status(404)
+            self.finish("There is nothing here.")
+        elif store.rater_of(os.environ[STUDY], self.get_query_argument("rater", "")) is None:
+            self.set_status(403)
+            self.set_header("Content-Type", "text/html; charset=utf-8")
+            self.finish(f"<!DOCTYPE html><html lang='en'><title>Blind video study</title><body style='font:20px sans-serif; margin:3em'>"
+                        f"<p>{REFUSED}</p></body></html>")
+        else:
+            await super().get(path)
+
+
+class StudyServer(Voila):
+    """Voila with the rater's page and what that page itself needs."""
+
+    def setup_template_dirs(self):
+        super().setup_template_dirs()
+        self.template_paths = [str(WEB), *self.template_paths]
+
+    def init_settings(self):
+        return super().init_settings() | {"log_function": lambda handler: None}        # the address holds the rater's token
+
+    def init_handlers(self):
+        own = set(self.identity_provider.get_handlers())
+        kept = [row for row in super().init_handlers() if tuple(row[:2]) not in own and row[1] is not AllowListFileHandler]
+        return [(row[0], RaterPage, *row[2:]) if row[1] is TornadoVoilaHandler else row for row in kept]
+
+
+def settings():
+    """Voila's settings: sources and errors are not shown, no other template, no other extension, pages that were left are cleared away."""
+    return Config({
+        "VoilaConfiguration": {"strip_sources": True, "show_tracebacks": False, "file_allowlist": [], "preheat_kernel": False,
+                               "template": "lab", "theme": "light", "allow_template_override": "NO", "allow_theme_override": "NO",
+                               "extension_allowlist": list(WIDGETS), "kernel_spec_manager_class": OwnPython},
+        "KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"},
+        "MappingKernelManager": {"cull_idle_timeout": IDLE, "cull_interval": 60, "cull_connected": False}})
+
+
+def serve(folder, port=8866, host="127.0.0.1", say=print):
+    """Serve the study in `folder` until interrupted. An open host (0.0.0.0) needs TLS in front of it: the link is the only lock."""
+    folder = Path(folder).resolve()
+    about = store.facts(folder)
+    refuse_taken(host, port)
+    os.environ[STUDY] = str(folder)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    server = StudyServer(notebook_path=str(PAGE), port=port, ip=host, port_retries=0, open_browser=False, config_file_paths=[],
+                         config=settings(), log_level="ERROR")
+    server.initialize([])
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        say(f"Warning: {host} lets every machine of the network in, and a rater's link is then the only lock. Put a server with TLS "
+            "(https) in front, or use an SSH tunnel.")
+    if not links(folder):
+        say("No rater has a link yet. Make some: medgen-kit study links STUDY_DIR --add 3")
+    if about["closed"]:
+        say("This study is closed: raters see that, and no answer is taken.")
+    say(f"Serving on http://{host}:{port}/ . Raters enter by their links (medgen-kit study links). Ctrl-C stops; nothing that was "
+        "stored is lost.")
+    server.start()
+
+
+def refuse_taken(host, port):
+    """KitError when the port can not be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as test:
+        test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name != "nt")
+        try:
+            test.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise KitError(f"port {port} on {host} can not be used ({getattr(error, 'strerror', None) or error}). Choose another one: "
+                           "--port 8877.") from error
