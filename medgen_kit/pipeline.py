@@ -47,6 +47,7 @@ FLOW = {
     "sample": Stage("generate.sample:build", ("generate",), ("sample",)),
     "evaluate": Stage("evaluate.stage:build", ("align", "generate", "sample"), ("evaluate",)),
     "augment": Stage("evaluate.augment:build", ("generate", "ablate"), ("augment", "generate")),
+    "transfer": Stage("evaluate.transfer:build", ("align", "generate", "evaluate"), ("transfer", "generate")),
 }
 
 
