@@ -1,8 +1,8 @@
 """The stage `transfer`: tables 4 and 10 of the paper at teaching scale, on a base model that is not MedGen-tiny.
 
 Table 4: do captioned medical clips help another base? Table 10: what does training on one category do to the others? The base is narrower
-and shallower than MedGen-tiny, its text tower has seen no clip, and it learned by flow matching alone, from half of the run's clips under
-the titles that an uploader would give them; one modality stands for each category (KINDS). The other half of these clips trains it further,
+and shallower than MedGen-tiny, and its text tower has read captions and seen no clip. It learned by flow matching alone, from half of the
+run's clips of KINDS (one modality for each category) under the titles that an uploader would give them. The other half trains it further,
 by LoRA and the course's one training loop, with equal steps:
 
     captioned clips          table 4: clips and captions, as in MedVideoCap
