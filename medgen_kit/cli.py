@@ -6,6 +6,7 @@ import sys
 import typer
 
 from .errors import KitError
+from .evaluate.command import evaluate
 from .evaluate.study.command import study_app
 from .pipeline import FLOW
 
@@ -245,6 +246,9 @@ def takedown(folder: str, source_id: str, reason: str = typer.Option("", help="K
     from .curate.takedown import takedown as take
 
     typer.echo(json.dumps(take(folder, source_id, reason), indent=1))
+
+
+typed.command()(evaluate)
 
 
 @typed.command()

@@ -1,5 +1,8 @@
 """Controls: clips spoiled on purpose. A metric that gives a spoiled clip the same mark as the real one is blind to that fault."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 
 from ..errors import KitError
@@ -34,18 +37,35 @@ def blurred(frames, rng):
     return np.stack([cv2.GaussianBlur(frame, (0, 0), sigma) for frame in frames])
 
 
+def noise(frames, rng):
+    """Nothing but noise: every pixel of every frame by chance."""
+    return rng.integers(0, 256, frames.shape, np.uint8)
+
+
+def codec(frames, rng):
+    """Through H.264 at a low bit rate (crf 35) and back: blocks and lost detail, as in a video that was sent around."""
+    from .. import video
+
+    with tempfile.TemporaryDirectory() as folder:
+        shown, _ = video.read(video.write(Path(folder) / "clip.mp4", frames, 8, crf=35))
+    return shown[:, :frames.shape[1], :frames.shape[2]]
+
+
 CONTROLS = {"still": still, "backwards": backwards, "shuffled": shuffled, "noisy": noisy, "blurred": blurred}
+MORE = {"noise": noise, "codec": codec}              # for reports; `examine` takes them when they are named
 WORDS = {"still": "first frame repeated", "backwards": "played backwards", "shuffled": "frames in another order", "noisy": "noise added",
-         "blurred": "blurred", "wrong prompt": "the clip of another prompt"}
+         "blurred": "blurred", "noise": "nothing but noise", "codec": "through the codec (H.264, crf 35)",
+         "wrong prompt": "the clip of another prompt"}
 
 
 def spoil(clips, name, seed=0):
     """Clips uint8 [N, T, H, W, 3] spoiled by control `name`, or shown beside another prompt ("wrong prompt": rolled by one)."""
     if name == "wrong prompt":
         return np.roll(clips, 1, 0)
-    if name not in CONTROLS:
-        raise KitError(f"there is no control '{name}'. Controls: {', '.join((*CONTROLS, 'wrong prompt'))}.")
-    return np.stack([CONTROLS[name](clip, np.random.default_rng([seed, i])) for i, clip in enumerate(clips)])
+    ways = CONTROLS | MORE
+    if name not in ways:
+        raise KitError(f"there is no control '{name}'. Controls: {', '.join((*ways, 'wrong prompt'))}.")
+    return np.stack([ways[name](clip, np.random.default_rng([seed, i])) for i, clip in enumerate(clips)])
 
 
 def verdict(real, spoiled, better=1, level=2.0):

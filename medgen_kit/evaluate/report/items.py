@@ -1,0 +1,96 @@
+"""What lies in a folder of videos to be judged: its files, and the prompt, category and modality that belong to each."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...clip import TABLES, rows_of
+from ...curate.listing import KINDS
+from ...errors import KitError
+from ..prompt_file import KINDS as PROMPT_KINDS, clean, named, read_prompts
+
+VIDEOS = (*KINDS, ".gif")
+BESIDE = ("prompts.json", *TABLES)              # files of prompts that are found by themselves, the first that is there
+NO_FILE = "the prompts name it, but there is no such file in the folder"
+DEEPER = "the prompts name it in a sub-folder, and sub-folders are not followed: evaluate that folder by itself"
+BAD_NAME = "its name is not valid UTF-8: rename it"
+
+
+@dataclass(frozen=True)
+class Item:
+    """name: relative to the folder. prompt: None where there is none. category, modality: "" where nobody says. problem: why it can not
+    be read at all, "" for a file."""
+
+    name: str
+    path: Path
+    prompt: str | None = None
+    category: str = ""
+    modality: str = ""
+    problem: str = ""
+
+
+def items_of(folder, prompts=None, categories=None):
+    """(items sorted by name, name of the prompts' file or "") of a folder; sub-folders are not followed, hidden files left out.
+
+    prompts: a file (see `read_prompts`), {name: prompt}, or None for a prompts.json or metadata table in the folder. categories:
+    {name: category} or a file of the same kinds; else the metadata's video_category. A name without a file is an item with a problem.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise KitError(f"{folder} is not a folder. Name the folder that holds the videos.")
+    if prompts is None:
+        prompts = next((folder / name for name in BESIDE if (folder / name).is_file()), {})
+    texts = prompts if isinstance(prompts, dict) else texts_of(prompts)
+    about = facts_of(folder, prompts)
+    said = {} if categories is None else categories if isinstance(categories, dict) else texts_of(categories)
+    found = []
+    for name, path, problem in files_of(folder, texts):
+        category, modality = about.get(name, ("", ""))
+        found.append(Item(name, path, texts.get(name) or None, said.get(name) or category, modality, problem))
+    here = {item.name for item in found}
+    found += [Item(name, folder / name, text or None, problem=DEEPER if (folder / name).is_file() else NO_FILE)
+              for name, text in texts.items() if name not in here]
+    return sorted(found, key=lambda item: item.name), "" if isinstance(prompts, dict) else Path(prompts).name
+
+
+def files_of(folder, texts):
+    """Yield (name, path, problem) of the videos in a folder: by their ending, or because a prompt belongs to them."""
+    for path in folder.iterdir():
+        if path.name.startswith(".") or path.is_dir() or path.suffix.lower() not in VIDEOS and path.name not in texts:
+            continue
+        try:
+            path.name.encode("utf-8")
+            yield path.name, path, ""
+        except UnicodeEncodeError:
+            yield path.name.encode("utf-8", "replace").decode(), path, BAD_NAME
+
+
+def texts_of(path):
+    """{name: text} of a file of prompts; "" for a name without a text, which is no error here: its clip has no prompt."""
+    path, found = Path(path), {}
+    if not path.is_file() or path.suffix.lower() not in PROMPT_KINDS:
+        return read_prompts(path)                                            # says what is wrong with it
+    for where, name, text in named(path):
+        if name in found:
+            raise KitError(f"{path}, {where}: {name} stands there twice. Keep one of the two.")
+        found[name] = text.strip() if isinstance(text, str) else ""
+    return found
+
+
+def facts_of(folder, prompts):
+    """{name: (category, modality)} of the metadata table that the prompts come from, else of the one in the folder."""
+    tables, found = [*([] if isinstance(prompts, dict) else [Path(prompts)]), *(folder / name for name in TABLES)], {}
+    table = next((path for path in tables if path.is_file() and path.suffix.lower() != ".json"), None)
+    for _, row in rows_of(table) if table else ():
+        if isinstance(row, dict) and isinstance(row.get("file_name"), str):
+            found[clean(row["file_name"])] = str(row.get("video_category") or ""), modality_of(row.get("factors"))
+    return found
+
+
+def modality_of(factors):
+    """The modality that factors name (a dict, or its JSON text as our metadata has it); "" where they do not."""
+    try:
+        factors = json.loads(factors) if isinstance(factors, str) else factors
+    except ValueError:
+        return ""
+    return str(factors.get("modality") or "") if isinstance(factors, dict) else ""
