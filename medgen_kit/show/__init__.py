@@ -11,9 +11,11 @@ from .diagram import flow
 from .movies import player
 from .planner import planner
 from .progress import TrainingMonitor, monitor
+from .report import ReportView, report_view, rows_sorted
 from .sliders import sliders
 from .strips import filmstrip, filmstrip_image, sheet, sheet_image
 from .tables import table
 
-__all__ = ["SpotCheck", "TrainingMonitor", "explorer", "explorer_page", "figure", "filmstrip", "filmstrip_image", "flow", "is_notebook",
-           "monitor", "planner", "player", "plotly", "sheet", "sheet_image", "sliders", "spot_check", "style", "table"]
+__all__ = ["ReportView", "SpotCheck", "TrainingMonitor", "explorer", "explorer_page", "figure", "filmstrip", "filmstrip_image", "flow",
+           "is_notebook", "monitor", "planner", "player", "plotly", "report_view", "rows_sorted", "sheet", "sheet_image", "sliders",
+           "spot_check", "style", "table"]
