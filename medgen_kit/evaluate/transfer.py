@@ -83,9 +83,11 @@ def material(align, generate, profile):
     """{"web", "captions", "titles", "teaching"}: a `TrainingSet` each, and the frozen parts around the base. Half of the run's training
     clips of KINDS are "web": they have an uploader's title. The other half has brief captions, or titles; "teaching" are those captioned
     clips that are of the category TAUGHT."""
+    from ..generate import EigenframeTokenizer
     from ..generate.data import TrainingSet, load_parts
 
     parts = load_parts(align, profile.generate.components, "reader", profile.seed)
+    parts.vae = EigenframeTokenizer.from_pretrained(Path(generate) / "pipeline" / "vae")          # the one that made the latents
     data = TrainingSet.load(Path(generate) / "training_set.safetensors")
     rows = [parts.clips.rows[i] for i in data.numbers.tolist()]
     rng = np.random.default_rng([profile.seed, 4])
@@ -231,7 +233,8 @@ def average(values):
 
 
 def table4(rows, seed=0):
-    """Tests of the pairs of models in TABLE4 on each of MEASURES: rows {"model", "beside", "measure"} | `tested`, Holm's p over all."""
+    """Tests of the pairs of models in TABLE4 on each of MEASURES: rows {"model", "beside", "measure"} | `tested`, Holm's p over all.
+    Each model was trained once, so the tests speak of other prompts, not of another training."""
     return paired.holm([{"model": model, "beside": beside, "measure": measure} | tested(rows, model, beside, measure, seed)
                         for model, beside in TABLE4 for measure in MEASURES])
 

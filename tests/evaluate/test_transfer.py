@@ -39,7 +39,9 @@ def work(tmp_path_factory):
     torch.manual_seed(0)
     VideoTextModel(video_tower(), text_tower(len(words)), len(concepts.names)).save(inputs["align"], words)
     text_tower(len(words)).save_pretrained(inputs["align"] / "text_reader")
-    training_set(load_parts(inputs["align"], profile.generate.components)).save(inputs["generate"] / "training_set.safetensors")
+    parts = load_parts(inputs["align"], profile.generate.components, seed=3)
+    training_set(parts).save(inputs["generate"] / "training_set.safetensors")
+    parts.vae.save_pretrained(inputs["generate"] / "pipeline" / "vae")
     scorer.train(2, clips=170).save(inputs["evaluate"] / "scorer")
     out = root / "transfer"
     out.mkdir()
@@ -57,6 +59,8 @@ def test_the_base_sees_titles_of_other_clips_than_those_it_is_trained_on_further
     assert numbers["teaching"] == [i for i in numbers["captions"] if rows[i]["factors"]["modality"] == "slide"] != []
     assert torch.equal(sets["captions"].latents, sets["titles"].latents)
     assert not torch.equal(sets["captions"].text["brief"], sets["titles"].text["brief"])
+    shown, real = parts.vae.decode(sets["web"].latents), torch.as_tensor(parts.clips.frames[sets["web"].numbers]) / 255
+    assert (shown - real).abs().mean() < 0.05 < (real[1:] - real[:-1]).abs().mean()
     first = sets["captions"].numbers[0]
     own = transfer.told(sets["captions"], [0], [rows[int(first)]["brief"]], parts)
     assert torch.equal(own.text["brief"], sets["captions"].text["brief"][:1])
