@@ -129,9 +129,11 @@ def test_real_clips_are_given_size_and_length_of_the_judged_ones(judged, tmp_pat
         assert frames.shape[1:] == (48, 80, 3) and len(frames) == (24 if source[0] == "echo" else 30) and prompt
         assert (frames[1:] != frames[:-1]).any()
     video.write(tmp_path / "real.mp4", waves(12, 96, 64), 8)
+    (tmp_path / "prompts.json").write_text('{"real.mp4": "a real wave"}')
     (tmp_path / "broken.mp4").write_bytes(b"x" * 100)
     sources, left_out = beside_real.sources_of(tmp_path)
-    assert beside_real.real_clip(sources[0], shape)[0].shape == (12, 48, 80, 3) and left_out[0]["file"] == "broken.mp4"
+    frames, prompt = beside_real.real_clip(sources[0], shape)
+    assert frames.shape == (12, 48, 80, 3) and prompt == "a real wave" and [row["file"] for row in left_out] == ["broken.mp4"]
     frames = waves(6, 33, 47)
     assert all(shown.shape == frames.shape and shown.dtype == np.uint8 for _, shown in beside_real.variants(frames))
     assert 0 < np.abs(controls.spoil(frames[None], "codec")[0].astype(int) - frames).mean() < 40
@@ -218,7 +220,8 @@ def test_prompts_categories_and_modality_come_from_a_metadata_table(tmp_path):
 
 def parity(**changes):
     """Settings and a summary as the networks of the paper would give them for the row of MedGen."""
-    settings = {"backbone": "parity", "frames": rows.ALL_FRAMES, "metrics": {name: {"backbone": "its own"} for name in metrics.PAPER}}
+    settings = {"backbone": "parity", "frames": rows.ALL_FRAMES, "metrics": {
+        name: {"backbone": network} for name, (network, _) in beside_paper.TERMS.items()}}
     return {"imaging_quality": {"value": 72.50}, "subject_consistency": {"value": 0.9441}, "background_consistency": {"value": 0.9739},
             "motion_smoothness": {"value": 0.9976}}, settings | changes
 
@@ -229,6 +232,9 @@ def test_the_set_stands_in_the_papers_table_only_with_the_papers_settings(judged
     assert beside_paper.beside(*parity())["ours"]["total"] is None and "--warping-error" in beside_paper.beside(*parity())["sentence"]
     cut = beside_paper.beside(*parity(frames="the first 16 frames of a clip"), 38.5)
     assert cut["ours"] is None and not cut["same"] and "motion_smoothness: the first 16 frames" in cut["sentence"]
+    summary, settings = parity()
+    settings["metrics"]["subject_consistency"] = {"backbone": "DINO ViT-S/16"}
+    assert "subject_consistency: another network (DINO ViT-S/16)" in beside_paper.beside(summary, settings)["sentence"]
     light = judged[2]["paper"]
     assert light["ours"] is None and len(light["rows"]) == 20 and "is not used" in light["sentence"]
     for line in light["settings"]:

@@ -4,11 +4,11 @@ from ...errors import KitError
 from .. import paper
 from .rows import ALL_FRAMES
 
-# metric -> (network that the paper's numbers come from, factor from our scale to the table's 0 to 100)
-TERMS = {"imaging_quality": ("MUSIQ trained on SPAQ", 1), "subject_consistency": ("DINO ViT-B/16", 100),
+# metric -> (network that the paper's numbers come from, as `backbones` names it; factor from our scale to the table's 0 to 100)
+TERMS = {"imaging_quality": ("MUSIQ-SPAQ", 1), "subject_consistency": ("DINO ViT-B/16", 100),
          "background_consistency": ("CLIP ViT-B/32", 100), "motion_smoothness": ("AMT-S", 100)}
-PROMPTS = ("Even with equal settings the clips differ in more than the model: the paper made one clip for each of its own 200 prompts, and "
-           "printed no interval.")
+PROMPTS = ("Whether the weights are the published ones, their hashes under Settings tell. Even with equal settings the clips differ in more "
+           "than the model: the paper made one clip for each of its own 200 prompts, and printed no interval.")
 
 
 def beside(summary, settings, warping_error=None, folder=None):
@@ -41,7 +41,7 @@ def setting_of(name, summary, settings):
         return {"metric": name, "paper": network, "here": "not measured",
                 "why": f"the backbone '{settings['backbone']}' has no stand-in for it"}
     here, why = settings["metrics"][name]["backbone"], []
-    if settings["backbone"] != "parity":
+    if here != network:
         why.append(f"another network ({here})")
     if settings["frames"] != ALL_FRAMES:
         why.append(settings["frames"])

@@ -10,7 +10,7 @@ from ...errors import KitError, VideoError
 from ...run import code_hash
 from ...sources import brain, real as shipped
 from .. import controls, metrics
-from .items import VIDEOS
+from .items import VIDEOS, items_of
 from .rows import file_hash, mark_of, measured, plain, read_clip
 
 CONTROLS = ("still", "shuffled", "noisy", "noise", "codec")
@@ -24,22 +24,20 @@ MORALS = {"still": "a clip that does not move wins", "shuffled": "frames in any 
 def sources_of(folder=None):
     """(what the real clips are made from, what could not be used): at most COUNT files of a folder, else the clips that the kit ships.
 
-    A source is ("file", path), ("echo", number) or ("brain", plane, direction).
+    A source is ("file", path, prompt or None), ("echo", number) or ("brain", plane, direction).
     """
     if folder is None:
         sweeps = [("brain", plane, direction) for plane in brain.FACTORS["plane"] for direction in brain.FACTORS["direction"]]
         return [*(("echo", number) for number in range(ECHOES)), *sweeps][:COUNT], []
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise KitError(f"{folder} is not a folder. Name a folder with real videos, or leave it out for the clips that the kit ships.")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEOS and not path.name.startswith(".") and path.is_file())
     good, bad = [], []
-    for path in files:
+    for item in items_of(folder)[0]:
         try:
-            video.probe(path)
-            good.append(("file", str(path)))
+            if item.problem:
+                raise VideoError(item.name, "missing", f"{item.problem}.")
+            video.probe(item.path)
+            good.append(("file", str(item.path), item.prompt))
         except VideoError as error:
-            bad.append({"file": path.name, "reason": f"{error.message} [{error.reason}]"})
+            bad.append({"file": item.name, "reason": f"{error.message} [{error.reason}]"})
     if not good:
         raise KitError(f"{folder} holds no video that can be read ({', '.join(VIDEOS)}), so there is no real clip to compare with. Name "
                        "another folder, or leave it out for the clips that the kit ships.")
@@ -63,7 +61,7 @@ def real_clip(source, shape):
     kind, *which = source
     size, side, count = (shape["height"], shape["width"]), min(shape["height"], shape["width"]), shape["frames"]
     if kind == "file":
-        return fitted(read_clip(which[0], count)[0], size), None
+        return fitted(read_clip(which[0], count)[0], size), which[1]
     if kind == "echo":
         count = min(count, ECHO_FRAMES)
         sector, last = shipped.cut(shipped.echo().frames, shipped.ECHO_CROP), shipped.echo().frames.shape[0] - count
@@ -116,8 +114,8 @@ def examine(chosen, rows, meter, settings, ledger, workers, say=None):
     """
     (sources, left_out), shape, jobs = chosen, shape_of(rows), {}
     for source in sources:
-        mark = file_hash(source[1]) if source[0] == "file" else ""
-        key = mark_of("control", source[0], mark or source[1:], shape, settings, code_hash(measure_source))
+        mark = [file_hash(source[1]), source[2]] if source[0] == "file" else source
+        key = mark_of("control", mark, shape, settings, code_hash(measure_source))
         jobs[key] = (source, shape, meter)
     found = measured(jobs, measure_source, ledger, workers, say, "real clips and controls")
     good = [key for key in jobs if not found[key]["reason"]]
@@ -130,7 +128,7 @@ def examine(chosen, rows, meter, settings, ledger, workers, say=None):
 
 def label(source):
     """A source in words."""
-    return {"file": lambda path: Path(path).name, "echo": lambda number: f"echocardiogram, part {number + 1}",
+    return {"file": lambda path, prompt: Path(path).name, "echo": lambda number: f"echocardiogram, part {number + 1}",
             "brain": lambda plane, direction: f"brain MR, {plane}, {direction}"}[source[0]](*source[1:])
 
 
