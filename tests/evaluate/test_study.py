@@ -18,7 +18,7 @@ from medgen_kit.cli import typed
 from medgen_kit.errors import KitError
 from medgen_kit.evaluate import study
 from medgen_kit.evaluate.study import making, store
-from medgen_kit.evaluate.study.links import links_path, tokens
+from medgen_kit.evaluate.study.invitations import links_path, tokens
 from medgen_kit.evaluate.study.widget import RatingForm
 
 

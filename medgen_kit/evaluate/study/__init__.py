@@ -8,7 +8,7 @@ import secrets
 
 from ...errors import KitError
 from . import store
-from .links import add_raters, links, renew
+from .invitations import add_raters, links, renew
 from .making import create, items_of, key_path, make
 from .results import analyse, answers, export
 from .store import ANSWERS, DISTORTION, GRADES, QUESTIONS

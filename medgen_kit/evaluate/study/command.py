@@ -3,7 +3,7 @@
 import typer
 
 from . import add_raters, create as make_study, export as write_out, key_path, links as links_of, renew as new_link, serve as run, store
-from .links import URL, links_path
+from .invitations import URL, links_path
 
 study_app = typer.Typer(help="A blind human study: two clips of one prompt side by side, answered in a browser.", no_args_is_help=True,
                         add_completion=False, rich_markup_mode=None)

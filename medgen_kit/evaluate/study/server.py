@@ -18,7 +18,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 
 from ...errors import KitError
 from . import store
-from .links import links
+from .invitations import links
 from .page import REFUSED, STUDY
 
 WEB = Path(__file__).with_name("web")

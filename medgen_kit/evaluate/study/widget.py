@@ -1,5 +1,7 @@
 """The rating form in ipywidgets: one pair at a time, two clips, three questions, two grades, and nothing that tells whose a clip is."""
 
+import asyncio
+import json
 import secrets
 import time
 from pathlib import Path
@@ -19,29 +21,71 @@ class RatingForm(widgets.VBox):
     """The form of one rater; it starts where the rater left.
 
     asked: {question, or (DISTORTION, side): its RadioButtons}. at: place of the pair that is shown in the rater's order; None on a page of
-    text. What is entered is kept as a draft at once; "Store and go on" stores a pair whole.
+    text. What is entered is kept as a draft at once; "Store and go on" stores a pair whole. Every pair gets widgets of its own, so that a
+    choice that is still on its way when the pair is stored can not fall on the next one.
     """
 
     PAUSE = 0.4                              # seconds in which a second click of a double click is not an answer to the next pair
+    LATE = 0.3                               # seconds in which a choice may come in after the click that followed it
 
     def __init__(self, folder, rater):
         store.enrol(folder, rater)
-        self.folder, self.rater, self.items, self.at = Path(folder), rater, items_of(folder, rater), None
+        self.folder, self.rater, self.items, self.at, self.drawn = Path(folder), rater, items_of(folder, rater), None, []
+        super().__init__()
+        self.add_class("kit-study")
         self.look = widgets.HTML(f"<style>{LOOK.read_text(encoding='utf-8')}</style>")
-        self.head, self.prompt, self.said, self.text = (widgets.HTML() for _ in range(4))
-        self.players = {side: widgets.Video(value=b"", autoplay=True, loop=True, controls=True) for side in SIDES}
+        self.enter()
+
+    def enter(self):
+        """The page on which this rater goes on."""
+        if closed := store.facts(self.folder)["closed"]:
+            self.page(words.closed(closed[:10]))
+        elif store.done(self.folder, self.rater):
+            self.resume()
+        else:
+            self.begin = button("Start", self.resume, "kit-go")
+            self.page(words.start(self.rater, len(self.items)), self.begin)
+
+    def page(self, text, *buttons):
+        """A page of text in place of a pair."""
+        self.at, self.text = None, widgets.HTML(f"<div class='kit-text'>{text}</div>")
+        self.draw([self.text, styled(widgets.HBox(buttons), "kit-buttons")])
+
+    def draw(self, parts):
+        """Show these widgets, and close those that were shown before."""
+        before, self.drawn, self.children = self.drawn, parts, [self.look, *parts]
+        while before:
+            part = before.pop()
+            before += getattr(part, "children", ())
+            part.close()
+
+    def resume(self, _=None):
+        """The first pair that is not answered, or the last page."""
+        finished = store.done(self.folder, self.rater)
+        left = [place for place, item in enumerate(self.items) if item["item"] not in finished]
+        if left:
+            self.show_pair(left[0])
+        else:
+            self.review = button("Back", self.go_back)
+            self.page(words.end(len(self.items)), self.review)
+
+    def show_pair(self, place, note=""):
+        """Bring up one pair, with what this rater stored or entered before. note: a sentence about the pair before."""
+        item = self.items[place]
+        self.at, self.shown, self.showing, self.clock = place, store.now(), secrets.token_hex(8), time.monotonic()
+        self.code = {side: Path(item[side]).stem for side in SIDES}
+        finished = len(store.done(self.folder, self.rater))
+        self.head = widgets.HTML(words.head(place + 1, len(self.items), finished, self.showing))
+        self.prompt, self.said = widgets.HTML(words.prompt(item["prompt"])), widgets.HTML(words.said(note, good=True))
+        self.players = {side: widgets.Video(value=(self.folder / item[side]).read_bytes(), autoplay=True, loop=True, controls=True)
+                        for side in SIDES}
         self.asked = {name: radio(words.OPTIONS) for name in QUESTIONS}
         self.asked |= {(DISTORTION, side): radio([(grade, grade) for grade in GRADES]) for side in SIDES}
         self.comment = widgets.Textarea(placeholder="Anything that explains your answers (optional)", rows=2)
-        self.replay = button("Play both from the start", self.play_again, "kit-replay")
-        self.back, self.go = button("Back", self.go_back), button("Store and go on", self.go_on, "kit-go")
-        self.begin, self.review = button("Start", self.resume, "kit-go"), button("Back", self.go_back)
-        self.body = self.lay_out()
-        super().__init__()
-        self.add_class("kit-study")
+        self.fill()
         for entry in (*self.asked.values(), self.comment):
             entry.observe(self.keep_draft, "value")
-        self.enter()
+        self.draw(self.lay_out())
 
     def lay_out(self):
         """The page of a pair: both clips, then the questions, so that the Tab key does not run through a player between two answers."""
@@ -52,51 +96,15 @@ class RatingForm(widgets.VBox):
             clips.append(styled(widgets.VBox([title, self.players[side]]), "kit-clip"))
             grades.append(styled(widgets.VBox([ask, self.asked[DISTORTION, side]]), "kit-group", "kit-grade"))
         groups = [styled(widgets.VBox([widgets.HTML(words.question(name)), self.asked[name]]), "kit-group") for name in QUESTIONS]
-        return [self.head, self.prompt, styled(widgets.HBox([*clips, *grades]), "kit-clips"), self.replay,
+        replay, self.back = button("Play both from the start", self.play_again, "kit-replay"), button("Back", self.go_back)
+        self.go = button("Store and go on", self.pressed, "kit-go kit-store")
+        self.back.disabled = self.at == 0
+        self.sent = styled(widgets.Textarea(), "kit-sent")
+        self.sent.observe(self.told, "value")
+        return [self.head, self.prompt, styled(widgets.HBox([*clips, *grades]), "kit-clips"), replay,
                 styled(widgets.HBox(groups), "kit-questions"),
                 styled(widgets.VBox([widgets.HTML("<div class='kit-small'>Comment</div>"), self.comment]), "kit-comment"),
-                self.said, styled(widgets.HBox([self.back, self.go]), "kit-buttons"), widgets.HTML(words.details())]
-
-    def enter(self):
-        """The page on which this rater goes on."""
-        if closed := store.facts(self.folder)["closed"]:
-            self.page(words.closed(closed[:10]))
-        elif store.done(self.folder, self.rater):
-            self.resume()
-        else:
-            self.page(words.start(self.rater, len(self.items)), self.begin)
-
-    def page(self, text, *buttons):
-        """A page of text in place of a pair."""
-        self.at, self.text.value = None, f"<div class='kit-text'>{text}</div>"
-        self.children = [self.look, self.text, styled(widgets.HBox(buttons), "kit-buttons")]
-
-    def resume(self, _=None):
-        """The first pair that is not answered, or the last page."""
-        finished = store.done(self.folder, self.rater)
-        left = [place for place, item in enumerate(self.items) if item["item"] not in finished]
-        if left:
-            self.show_pair(left[0])
-        else:
-            self.page(words.end(len(self.items)), self.review)
-
-    def show_pair(self, place):
-        """Bring up one pair, with what this rater stored or entered before."""
-        item = self.items[place]
-        self.at, self.shown, self.showing, self.clock = place, store.now(), secrets.token_hex(8), time.monotonic()
-        self.code = {side: Path(item[side]).stem for side in SIDES}
-        self.head.value = words.head(place + 1, len(self.items), len(store.done(self.folder, self.rater)))
-        self.prompt.value = words.prompt(item["prompt"])
-        for side, player in self.players.items():
-            player.value = (self.folder / item[side]).read_bytes()
-        self.fill()
-        self.back.disabled, self.said.value = place == 0, ""
-        self.children = [self.look, *self.body]
-
-    def play_again(self, _=None):
-        """Both clips from their first frame, together."""
-        for player in self.players.values():
-            player.send_state("value")
+                self.said, styled(widgets.HBox([self.back, self.go]), "kit-buttons"), self.sent, widgets.HTML(words.details())]
 
     def fill(self):
         """Put what was stored, or entered later as a draft, into the form."""
@@ -104,16 +112,17 @@ class RatingForm(widgets.VBox):
         side_of = {code: side for side, code in self.code.items()}
         values = {name: side_of.get(stored.get(name), stored.get(name)) for name in QUESTIONS}
         values |= {(DISTORTION, side): stored.get((DISTORTION, code)) for side, code in self.code.items()}
-        self.quiet = True
         for where, entry in self.asked.items():
             entry.value = kept.get(draft_name(where), values[where])
         self.comment.value = kept.get("comment", said)
-        self.quiet = False
+
+    def play_again(self, _=None):
+        """Both clips from their first frame, together."""
+        for player in self.players.values():
+            player.send_state("value")
 
     def keep_draft(self, _):
         """Keep what is entered so far."""
-        if self.at is None or self.quiet:
-            return
         self.said.value = ""
         kept = {draft_name(where): entry.value for where, entry in self.asked.items()} | {"comment": self.comment.value}
         try:
@@ -121,9 +130,27 @@ class RatingForm(widgets.VBox):
         except KitError as error:
             self.said.value = words.said(str(error))
 
-    def go_on(self, _=None):
+    def told(self, change):
+        """The served page pressed "Store and go on": it sends what it shows, since a choice made just before may come in after it."""
+        page = json.loads(change["new"] or "{}")
+        if page.get("showing") != self.showing:
+            return
+        groups = [*((DISTORTION, side) for side in SIDES), *QUESTIONS]                # in the order of the page
+        for where, place in zip(groups, page["places"]):
+            self.asked[where].index = place
+        self.comment.value = page["comment"]
+        self.go_on()
+
+    def pressed(self, _=None):
+        """The button in a notebook: wait a moment for a choice that the browser sends after the click."""
+        try:
+            asyncio.get_running_loop().call_later(self.LATE, self.go_on)
+        except RuntimeError:
+            self.go_on()
+
+    def go_on(self):
         """Store the pair and bring up the next one; or say what is missing."""
-        if time.monotonic() - self.clock < self.PAUSE:
+        if self.at is None or time.monotonic() - self.clock < self.PAUSE:
             return
         missing = [where if isinstance(where, str) else f"distortion of the {where[1]} clip" for where, entry in self.asked.items()
                    if entry.value is None]
@@ -137,8 +164,7 @@ class RatingForm(widgets.VBox):
             self.said.value = words.said(str(error))
             return
         if self.at + 1 < len(self.items):
-            self.show_pair(self.at + 1)
-            self.said.value = words.said("Stored.", good=True)
+            self.show_pair(self.at + 1, "Stored.")
         else:
             self.resume()
 

@@ -47,10 +47,11 @@ def start(rater, items):
             f"time under the name <b>{escape(rater)}</b>, not under your own.</li></ul><p class='kit-warn'>{SYNTHETIC}</p>")
 
 
-def head(number, items, finished):
-    """The line with the progress, as HTML. number: of the pair that is shown, from 1. finished: how many are stored."""
-    return (f"<div class='kit-progress'><span><b>{number} of {items}</b></span><progress max='{items}' value='{finished}' "
-            f"aria-label='pairs stored'></progress><span>{finished} stored</span></div>")
+def head(number, items, finished, showing):
+    """The line with the progress, as HTML. number: of the pair that is shown, from 1. finished: how many are stored. showing: the mark of
+    this coming up, which the page sends back."""
+    return (f"<div class='kit-progress' data-showing='{showing}'><span><b>{number} of {items}</b></span>"
+            f"<progress max='{items}' value='{finished}' aria-label='pairs stored'></progress><span>{finished} stored</span></div>")
 
 
 def prompt(text):

@@ -3,13 +3,19 @@
   const config = JSON.parse(document.getElementById("jupyter-config-data").textContent);
   const kernel = config.baseUrl + "api/kernels/" + config.kernelId;
   const lost = document.getElementById("kit-lost");
-  let pair = "?";
+  let pair = "?", turned = 0;
+  let keyboard = true;         // who uses the mouse may scroll with the arrow keys: the focus must not lie on an answer then
+  document.addEventListener("pointerdown", () => { keyboard = false; }, true);
+  document.addEventListener("keydown", () => { keyboard = true; }, true);
 
+  let leaving = false;
+  addEventListener("beforeunload", () => { leaving = true; });
   const watch = async () => {
+    if (leaving) return;
     try {
       const answer = await fetch(kernel, { cache: "no-store" });
       if (answer.ok) { lost.hidden = true; return; }
-      if (answer.status === 404) location.reload();          // the server was restarted: this page's process is gone
+      if (answer.status === 404 && !leaving) location.reload();      // the server was restarted: this page's process is gone
     } catch { lost.hidden = false; }
   };
   setInterval(watch, 1500);
@@ -29,14 +35,27 @@
       group.setAttribute("aria-label", [...group.querySelector(".kit-ask").children].map((part) => part.textContent).join(": "));
     }
     document.querySelector(".kit-comment textarea")?.setAttribute("aria-label", "Comment");
-    const now = document.querySelector(".kit-progress b")?.textContent ?? "";
-    const start = document.querySelector(now ? ".kit-questions .kit-group:last-child input[type=radio]" : ".kit-text ~ * .kit-button");
-    if (now === pair || !start) return;                        // the same pair, or one that is still being drawn
+    const now = document.querySelector(".kit-progress")?.dataset.showing ?? "";
+    const start = document.querySelector(now ? ".kit-questions .kit-group:last-child input[type=radio]" : ".kit-buttons .kit-button");
+    if (!start?.offsetParent) return;                          // still being drawn
+    if (now !== pair) { document.getElementById("rendered_cells")?.scrollTo(0, 0); turned = Date.now(); }
+    const fell = document.activeElement === document.body && Date.now() - turned < 3000;      // drawing can take the focus away again
+    if (keyboard && (now !== pair || fell)) (now ? chosen(groups()[0]) : start).focus({ preventScroll: true });
     pair = now;
-    document.getElementById("rendered_cells")?.scrollTo(0, 0);
-    (now ? chosen(groups()[0]) : start).focus({ preventScroll: true });
   };
   new MutationObserver(tidy).observe(document.body, { childList: true, subtree: true, characterData: true });
+  setInterval(tidy, 400);
+
+  // A pair is stored as the page shows it: a choice made just before the click may reach Python after the click.
+  document.addEventListener("click", (event) => {
+    const box = event.target.closest(".kit-store") && document.querySelector(".kit-sent textarea");
+    if (!box) return;
+    event.stopImmediatePropagation();
+    const places = groups().map((group) => { const place = options(group).findIndex((option) => option.checked); return place < 0 ? null : place; });
+    const showing = document.querySelector(".kit-progress").dataset.showing;
+    box.value = JSON.stringify({ showing, places, comment: document.querySelector(".kit-comment textarea").value, at: Date.now() });
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  }, true);
 
   document.addEventListener("keydown", (event) => {
     if (event.target.type !== "radio" || event.ctrlKey || event.altKey || event.metaKey) return;
