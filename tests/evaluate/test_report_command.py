@@ -123,6 +123,7 @@ def test_a_metric_that_does_not_fall_for_a_control_has_no_flag():
 
 def test_real_clips_are_given_size_and_length_of_the_judged_ones(judged, tmp_path):
     assert judged[2]["controls"]["shape"] == {"width": 64, "height": 64, "frames": 10, "fps": 8.0}
+    assert beside_real.shape_of(judged[2]["videos"], 5 * 20 * 3 * 64 * 64)["frames"] == 5
     shape = {"width": 80, "height": 48, "frames": 30, "fps": 8.0}
     for source in beside_real.sources_of()[0]:
         frames, prompt = beside_real.real_clip(source, shape)
@@ -202,8 +203,9 @@ def test_empty_and_wrong_folders(tmp_path, monkeypatch):
 def test_a_clip_too_large_for_the_memory_says_how_many_frames_fit(tmp_path):
     path = video.write(tmp_path / "long.mp4", waves(20, 64, 64), 8)
     with pytest.raises(KitError, match=r"--max-frames 5 .*too_large"):
-        rows.read_clip(path, None, 5 * 64 * 64 * 3 * rows.FACTOR)
-    assert len(rows.read_clip(path, 5, 5 * 64 * 64 * 3 * rows.FACTOR)[0]) == 5
+        rows.read_clip(path, None, 5 * rows.memory_of(64, 64))
+    assert len(rows.read_clip(path, 5, 5 * rows.memory_of(64, 64))[0]) == 5
+    assert rows.memory_of(8, 900) > 50 * rows.memory_of(8, 8) and rows.memory_of(720, 1280) > 8 * 720 * 1280 * 3
 
 
 def test_prompts_categories_and_modality_come_from_a_metadata_table(tmp_path):

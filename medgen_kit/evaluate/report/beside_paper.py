@@ -7,8 +7,8 @@ from .rows import ALL_FRAMES
 # metric -> (network that the paper's numbers come from, as `backbones` names it; factor from our scale to the table's 0 to 100)
 TERMS = {"imaging_quality": ("MUSIQ-SPAQ", 1), "subject_consistency": ("DINO ViT-B/16", 100),
          "background_consistency": ("CLIP ViT-B/32", 100), "motion_smoothness": ("AMT-S", 100)}
-PROMPTS = ("Whether the weights are the published ones, their hashes under Settings tell. Even with equal settings the clips differ in more "
-           "than the model: the paper made one clip for each of its own 200 prompts, and printed no interval.")
+PROMPTS = ("Whether the weights are the published ones, their hashes under Settings tell. Even with equal settings the clips differ in "
+           "more than the model: the paper made one clip for each of its own 200 prompts, and printed no interval.")
 
 
 def beside(summary, settings, warping_error=None, folder=None):

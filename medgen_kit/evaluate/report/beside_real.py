@@ -16,6 +16,7 @@ from .rows import file_hash, mark_of, measured, plain, read_clip
 CONTROLS = ("still", "shuffled", "noisy", "noise", "codec")
 COUNT, ECHOES = 10, 4                   # clips; so many of the shipped ones are echo, the others brain sweeps
 ECHO_FRAMES, MOST_FRAMES = 24, 96       # the echo has 30 frames in all; longer clips than MOST_FRAMES are not needed for a control
+NOISE = 20                              # memory that a noisy control takes, times the frames
 USUAL = {"width": 96, "height": 96, "frames": 12, "fps": 8.0}          # where no clip was measured
 MORALS = {"still": "a clip that does not move wins", "shuffled": "frames in any order win", "noisy": "noise on every pixel wins",
           "noise": "noise alone wins", "codec": "a worse picture wins"}
@@ -44,15 +45,18 @@ def sources_of(folder=None):
     return [good[k] for k in np.linspace(0, len(good) - 1, min(COUNT, len(good))).round().astype(int)], bad
 
 
-def shape_of(rows):
-    """{"width", "height", "frames", "fps"} that the real clips are given: the most frequent size of the judged clips, the medians."""
+def shape_of(rows, budget):
+    """{"width", "height", "frames", "fps"} that the real clips are given: the most frequent size of the judged clips, the medians.
+
+    budget: bytes that one clip may take; where it does not reach, the real clips are shorter.
+    """
     rows = [row for row in rows if row["scores"]]
     if not rows:
         return dict(USUAL)
     sizes = [(row["width"], row["height"]) for row in rows]
     width, height = max(sorted(set(sizes)), key=sizes.count)
     alike = [row for row, size in zip(rows, sizes) if size == (width, height)]
-    frames = min(MOST_FRAMES, int(median(row["frames_measured"] for row in alike)))
+    frames = min(MOST_FRAMES, int(median(row["frames_measured"] for row in alike)), max(3, budget // (NOISE * 3 * width * height)))
     return {"width": width, "height": height, "frames": frames, "fps": float(median(row["fps"] for row in alike))}
 
 
@@ -101,6 +105,10 @@ def measure_source(source, shape, meter):
                  for name, shown in variants(frames)}
     except VideoError as error:
         return {"reason": f"{error.message} [{error.reason}]", "results": {}}
+    except KitError:
+        raise
+    except Exception as error:                    # a size at which a library gives up: the report has no controls then, and says so
+        return {"reason": f"it could not be measured ({type(error).__name__}: {error})", "results": {}}
     for one in found.values():
         for entry in one.values():
             entry["per_frame"] = []
@@ -112,7 +120,7 @@ def examine(chosen, rows, meter, settings, ledger, workers, say=None):
 
     chosen: of `sources_of`. rows of the section: one for "real" and each control, see `control_row`.
     """
-    (sources, left_out), shape, jobs = chosen, shape_of(rows), {}
+    (sources, left_out), shape, jobs = chosen, shape_of(rows, meter.budget), {}
     for source in sources:
         mark = [file_hash(source[1]), source[2]] if source[0] == "file" else source
         key = mark_of("control", mark, shape, settings, code_hash(measure_source))

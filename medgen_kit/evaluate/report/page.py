@@ -21,7 +21,7 @@ TERMS = ("total", "imaging_quality", "subject_consistency", "background_consiste
 def pictures(report, folder, meter, source):
     """What the page shows of the videos themselves: (worst rows by metric, strips by file, strips of the controls)."""
     chosen, made = strips.worst_strips(report["videos"], report["summary"], Path(folder), meter)
-    return chosen, made, strips.control_strips(source, report["controls"]["shape"])
+    return chosen, made, strips.control_strips(source, report["controls"])
 
 
 def write_html(path, report, folder, shown, title="Evaluation report"):

@@ -11,10 +11,10 @@ from ... import machine, video
 from ...errors import DiskError, KitError, VideoError, disk_advice
 from ...run import code_hash
 from ...whole import whole
-from .. import backbones, metrics
+from .. import backbones, metrics, vbench
 from ..result import MetricResult
 
-FACTOR = 10                            # bytes of memory that measuring takes per byte of frames (measured: 6 with "light")
+OWN, SMALL = 8, 12                     # memory that measuring takes: times the frames, and times the frames at a short side of 224
 ALL_FRAMES = "all frames of a clip"
 PRIVATE = ("found", "problem")
 SHARE = 0.5                            # of the machine's memory that all workers together may take
@@ -69,10 +69,16 @@ def file_hash(path):
         return ""
 
 
-def read_clip(path, max_frames=None, budget=video.MAX_BYTES * FACTOR):
+def memory_of(height, width):
+    """Bytes that measuring takes per frame of that size (tested with "light": half of it; networks keep frames of a short side of 224)."""
+    side, short = vbench.SIDE, min(height, width)
+    return 3 * (OWN * height * width + SMALL * side * (side * max(height, width) // short))
+
+
+def read_clip(path, max_frames=None, budget=None):
     """(frames uint8 [T, H, W, 3], VideoInfo) of a file, all frames or the first `max_frames`; VideoError with the reason.
 
-    The file is decoded to its end in any case, so that one that breaks off later has no score either.
+    budget: bytes that measuring may take. The file is decoded to its end in any case, so that one that breaks off later has no score.
     """
     try:
         info = video.probe(path)
@@ -81,12 +87,13 @@ def read_clip(path, max_frames=None, budget=video.MAX_BYTES * FACTOR):
             raise
         info = animation(path, error)
     count = info.frames if max_frames is None else min(info.frames, max_frames)
-    frame, most = 3 * info.width * info.height, min(video.MAX_BYTES, budget / FACTOR)
-    if frame * count > most:
-        fits = int(most // frame)
+    needed, fits = memory_of(info.height, info.width) * count, video.MAX_BYTES // (3 * info.height * info.width)
+    if budget is not None:
+        fits = min(fits, int(budget // memory_of(info.height, info.width)))
+    if count > fits:
         advice = f"Give --max-frames {fits} (max_frames={fits}), or cut it first" if fits > 1 else "Make it smaller first"
-        raise VideoError(path, "too_large", f"to measure {count} frames of {info.width}x{info.height} takes about "
-                         f"{frame * count * FACTOR / 2**30:.1f} GiB of memory, more than one clip may take here. {advice}.")
+        raise VideoError(path, "too_large", f"to measure {count} frames of {info.width}x{info.height} takes about {needed / 2**30:.1f} GiB "
+                         f"of memory, more than one clip may take here. {advice}.")
     frames = [frame.rgb((info.height, info.width)) for frame in video.decode(path) if frame.number < count]
     if len(frames) < 2:
         raise VideoError(path, "too_short", f"it has {'one frame' if frames else 'no frame'}; a video needs at least two.")

@@ -49,10 +49,12 @@ def worst_strips(rows, names, folder, meter):
     return chosen, made
 
 
-def control_strips(source, shape):
-    """{"real" or control: strip} of a real clip, {} when it can not be read."""
+def control_strips(source, controls):
+    """{"real" or control: strip} of a real clip, {} when it can not be read or no real clip could be measured."""
+    if not controls["clips"]:
+        return {}
     try:
-        frames, _ = beside_real.real_clip(source, shape)
+        frames, _ = beside_real.real_clip(source, controls["shape"])
         return {name: strip(shown, 80) for name, shown in beside_real.variants(frames)}
     except KitError:
         return {}
