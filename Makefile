@@ -7,15 +7,17 @@ ONLY    ?=
 VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.installed
+BROWSER := $(VENV)/.browser
 
-.PHONY: help install course test lint refresh clean
+.PHONY: help install course test test-browser lint refresh clean
 
 help:
 	@echo "make course                 run all notebooks on the profile cpu, into runs/cpu, and write an HTML report"
 	@echo "make course PROFILE=smoke   the same in a few minutes, with poor pictures"
 	@echo "make course NAME=monday     into runs/monday"
 	@echo "make course SEED=5          with another seed (into the same run folder, unless NAME is given too)"
-	@echo "make test                   ruff, unit tests, notebook contract, nbval on every notebook"
+	@echo "make test                   ruff, unit tests, notebook contract, nbval on every notebook, Chromium"
+	@echo "make test-browser           the blind study in a headless Chromium (make test runs it too where there is one)"
 	@echo "make lint                   ruff alone"
 	@echo "make refresh ONLY='00 07'   run notebooks again on profile cpu and store their outputs"
 	@echo "make clean                  remove build products (runs and .venv stay)"
@@ -36,6 +38,14 @@ course: $(READY)
 
 test: $(READY)
 	@$(BIN)/python course/tools/run_tests.py
+
+test-browser: $(BROWSER)
+	@$(BIN)/python course/tools/run_tests.py --browser
+
+$(BROWSER): requirements-browser.lock $(READY)
+	@echo "Installing the packages of requirements-browser.lock into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-browser.lock
+	@touch $(BROWSER)
 
 lint: $(READY)
 	@$(BIN)/python -m ruff check --no-cache medgen_kit course tests

@@ -234,3 +234,22 @@ def test_make_test_tells_every_verdict(monkeypatch, capfd):
     with pytest.raises(SystemExit) as left:
         run_tests.main(["--help"])
     assert left.value.code == 0 and "== " not in (said := capfd.readouterr().out.split("target")[-1]) and "ruff" in said
+
+
+def test_make_test_runs_the_browser_where_there_is_one(monkeypatch, capfd):
+    from course.tools import browser, run_tests
+
+    monkeypatch.setattr(run_tests, "chromium", lambda: "chromium")
+    assert any("tests/browser" in command for _, command in run_tests.steps())
+    monkeypatch.setattr(run_tests, "chromium", lambda: None)
+    assert not any("tests/browser" in command for _, command in run_tests.steps())
+    assert run_tests.main(["--browser"]) == 1 and "sudo apt install chromium" in capfd.readouterr().out
+    monkeypatch.setattr(run_tests, "steps", lambda: [])
+    assert run_tests.main() == 0 and "were not run: no Chromium was found" in capfd.readouterr().out
+    monkeypatch.setenv("MEDGEN_CHROMIUM", "no-such-browser")
+    assert browser.chromium() is None
+    monkeypatch.setenv("MEDGEN_CHROMIUM", sys.executable)
+    assert browser.chromium() == sys.executable
+    monkeypatch.delenv("MEDGEN_CHROMIUM")
+    monkeypatch.setenv("PATH", "")
+    assert browser.chromium() is None

@@ -1,7 +1,7 @@
 """The study in browsers: Voila with one page, no directory, no files, and a token before anything starts.
 
-Each rater's page has a process of its own, so raters neither wait for nor see one another; they share answers.sqlite alone. When the
-server is killed, stored answers and drafts stay; the pages wait, and open again by themselves when it is back.
+Each rater's page has a process of its own (about 70 MB), so raters neither wait for nor see one another; they share answers.sqlite alone.
+When the server is killed, stored answers and drafts stay; the pages wait, and open again by themselves when it is back.
 """
 
 import os

@@ -25,11 +25,12 @@ SYNTHETIC = "The clips are marked SYNTHETIC. They are for this comparison only, 
 
 def meanings():
     """What questions and grades mean, as HTML."""
-    questions = "".join(f"<dt>{escape(name)}</dt><dd>{escape(ASKED[name])} {escape(text)}</dd>" for name, text in MEANINGS.items())
+    questions = "".join(f"<tr><th scope='row'>{escape(name)}</th><td>{escape(ASKED[name])} {escape(text)}</td></tr>"
+                        for name, text in MEANINGS.items())
     grades = "".join(f"<tr><th scope='row'>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in GRADED.items())
     return ("<h2>Three questions about the pair</h2>"
             "<p>Answer <b>First clip</b>, <b>Second clip</b>, or <b>Both fail</b> when neither is acceptable in this respect. There is no "
-            f"&ldquo;equal&rdquo;: when both are good, choose the slightly better one.</p><dl>{questions}</dl>"
+            f"&ldquo;equal&rdquo;: when both are good, choose the slightly better one.</p><table>{questions}</table>"
             "<h2>One grade for each clip: how distorted is it?</h2>"
             "<p>Distortion is what no camera and no body would do: shapes that bend, melt or tear, parts that appear or vanish, movement "
             f"that breaks off. Judge each clip by itself.</p><table>{grades}</table>")
