@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from medgen_kit import video
 from medgen_kit.cli import typed
 from medgen_kit.errors import KitError
-from medgen_kit.evaluate import study
+from medgen_kit.evaluate import grading, preference, study
 from medgen_kit.evaluate.study import making, store
 from medgen_kit.evaluate.study.invitations import links_path, tokens
 from medgen_kit.evaluate.study.widget import RatingForm
@@ -27,8 +28,8 @@ def items(count=8):
     return [{"prompt": f"a heart, number {i}", "clips": {"real": light, "generated": dark}} for i in range(count)]
 
 
-def answers(preference, first="No", second="No"):
-    return dict.fromkeys(study.QUESTIONS, preference) | {"distortion first": first, "distortion second": second}
+def answers(choice, first="No", second="No"):
+    return dict.fromkeys(study.QUESTIONS, choice) | {"distortion first": first, "distortion second": second}
 
 
 @pytest.fixture(scope="module")
@@ -190,22 +191,27 @@ def test_raters_at_once_neither_block_nor_mix(folder):
 
 def test_analysis_unblinds_counts_and_agrees(folder):
     clips = clips_in(making.read_key(folder))
-    for rater in ("r1", "r2", "r3"):
+    for rater in ("r1", "r2", "simulated-3"):
         for row in study.items_of(folder, rater):
             real_first = clips[row["item"]][(folder / row["first"]).stem] == "real"
             choice = "both fail" if row["item"] == "item 01" else "first" if real_first else "second"
             bad = ("No", "Severe") if real_first else ("Moderate", "Minor")
-            study.rate(folder, rater, row["item"], answers(choice, *bad), simulated=rater == "r3", comment="clear")
+            study.rate(folder, rater, row["item"], answers(choice, *bad), comment="clear")
     found = study.analyse(folder)
     share = {(row["question"], row["answer"]): row["share"] for row in found["wins"]}
     assert found["raters"] == 3 and found["simulated"] == 1 and found["items"] == 8
     assert share["Visual Quality", "real"] == pytest.approx(7 / 8) and share["Visual Quality", "both fail"] == pytest.approx(1 / 8)
     assert share["Visual Quality", "generated"] == 0
-    preference = [row["kappa"] for row in found["agreement"] if row["what"] == "preference"]
-    assert preference == pytest.approx([1, 1, 1]) and len(found["agreement"]) == 9
+    kappas = [row["kappa"] for row in found["agreement"] if row["what"] == "preference"]
+    assert kappas == pytest.approx([1, 1, 1]) and len(found["agreement"]) == 9
     assert {row["answer"]: row["percent"] for row in found["warping"]} == {"generated": 100.0, "real": 0.0}
     with pytest.raises(KitError, match="simulated rater already"):
-        study.form(folder, "r3")
+        store.enrol(folder, "r3", simulated=True)
+        store.enrol(folder, "r3")
+    asked, graded = study.open_up(folder)
+    shared = preference.shares([row for row in asked if row["question"] == "Visual Quality"])
+    assert {row["model"]: row["win"] for row in shared} == pytest.approx({"real": 7 / 8, "generated": 0})
+    assert {row["model"]: row["percent"] for row in grading.per_model(graded)} == {"generated": 100.0, "real": 0.0}
 
 
 def test_warping_needs_three_raters(folder):
@@ -405,6 +411,31 @@ def test_the_commands(tmp_path):
     assert "stays open" in looked.output and "is closed" in run(typed, ["study", "export", out]).output
     bad = run(typed, ["study", "create", str(base), str(tuned), "--prompts", str(prompts), "--names", "x"])
     assert bad.exit_code == 2 and "two names" in bad.output
+
+
+def test_serving_tells_what_is_open_and_what_is_missing(folder, monkeypatch):
+    from medgen_kit.evaluate.study import server
+
+    for name in (server.STUDY, "PYTHONPATH"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))                          # put back afterwards
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(KitError, match="can not be used .* --port 8877"):
+            study.serve(folder, taken.getsockname()[1])
+        port = taken.getsockname()[1]
+    with pytest.raises(KitError, match="holds no study"):
+        study.serve(folder.parent, port)
+    said = []
+    monkeypatch.setattr(server.StudyServer, "initialize", lambda self, argv: None)
+    monkeypatch.setattr(server.StudyServer, "start", lambda self: said.append(f"started {self.ip} {self.port}"))
+    study.serve(folder, port, "0.0.0.0", said.append)
+    assert any("only lock" in line and "TLS" in line for line in said) and any("No rater has a link yet" in line for line in said)
+    assert said[-1] == f"started 0.0.0.0 {port}"
+    said.clear()
+    study.add_raters(folder, 1)
+    study.serve(folder, port, say=said.append)
+    assert len(said) == 2 and said[0].startswith(f"Serving on http://127.0.0.1:{port}/") and said[1] == f"started 127.0.0.1 {port}"
 
 
 def test_the_form_needs_nothing_heavy():

@@ -10,11 +10,11 @@ from ...errors import KitError
 from . import store
 from .invitations import add_raters, links, renew
 from .making import create, items_of, key_path, make
-from .results import analyse, answers, export
+from .results import analyse, answers, export, open_up
 from .store import ANSWERS, DISTORTION, GRADES, QUESTIONS
 
 __all__ = ["ANSWERS", "COLUMNS", "DISTORTION", "GRADES", "QUESTIONS", "add_raters", "analyse", "answers", "create", "export", "form",
-           "half_width", "items_needed", "items_of", "key_path", "links", "make", "rate", "renew", "serve"]
+           "half_width", "items_needed", "items_of", "key_path", "links", "make", "open_up", "rate", "renew", "serve"]
 COLUMNS = ("item", *QUESTIONS, "distortion first", "distortion second")
 
 

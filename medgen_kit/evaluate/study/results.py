@@ -13,7 +13,7 @@ from .making import beside, items_of, read_key
 from .store import ANSWERS, DISTORTION, QUESTIONS
 
 BOTH_FAIL = ANSWERS[2]
-RATED = ("rater", "item", "prompt", "question", "answer", "first", "shown", "answered", "simulated", "comment")
+RATED = ("rater", "item", "prompt", "question", "answer", "first", "second", "shown", "answered", "simulated", "comment")
 GRADED = ("rater", "item", "prompt", "model", "video", "grade", "shown", "answered", "simulated")
 
 
@@ -26,7 +26,11 @@ def answers(folder):
 
 
 def open_up(folder, key=None):
-    """(rows of preferences, rows of grades) of a study with the names of the key in place of codes: RATED and GRADED."""
+    """(answers, grades) of a study with the names of the key in place of codes: rows as `preference`, `grading` and `agreement` read them.
+
+    answers: RATED; answer is one of the two names or "both fail", first and second are the names as they were shown. Take the rows of one
+    question at a time. grades: GRADED; video is "name/file".
+    """
     prompts, (found, comments) = {row["item"]: row["prompt"] for row in items_of(folder)}, store.latest(folder)
     key, preferred, graded = read_key(folder, key), [], []
     for row in found:
@@ -36,8 +40,10 @@ def open_up(folder, key=None):
             model = entry["clips"][row["clip"]]
             graded.append(shared | {"model": model, "video": f"{model}/{entry['origin']}", "grade": row["answer"]})
         else:
+            second = next(name for code, name in entry["clips"].items() if code != row["first"])
             preferred.append(shared | {"question": row["question"], "answer": entry["clips"].get(row["answer"], row["answer"]),
-                                       "first": entry["clips"][row["first"]], "comment": comments.get((row["rater"], row["item"]), "")})
+                                       "first": entry["clips"][row["first"]], "second": second,
+                                       "comment": comments.get((row["rater"], row["item"]), "")})
     return preferred, graded
 
 

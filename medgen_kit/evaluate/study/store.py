@@ -117,7 +117,9 @@ def close(folder):
 
 
 def enrol(folder, rater, token="", simulated=False):
-    """Enter a rater; nothing happens when it is there. token: the secret of its link ("": none). simulated: a program, not a person."""
+    """Enter a rater; nothing happens when it is there. token: the secret of its link ("": none). simulated: a program, not a person;
+    a name that begins with "simulated-" says so too."""
+    simulated = simulated or str(rater).startswith("simulated-")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}", rater or ""):
         raise KitError(f"rater '{rater}' must be a short name of letters, digits, - or _ (no real names: use rater-1).")
     with connect(folder, write=True) as base:
