@@ -44,7 +44,7 @@ def build(work):
         "frechet": distance, "settings": {name: result.settings for name, result in measured["real"][0].items()}}))
     write_tables(work, prompts, judged["generated"], factors, [metrics.values(row) for row in measured["generated"]])
     some = np.linspace(0, len(real) - 1, max(4, min(24, len(real) // 5))).astype(int)
-    seen = controls.examine(real[some], standard_metrics(networks, examiner, [factors[i] for i in some]), seed=seed)
+    seen = controls.examine(real[some], standard_metrics(networks, examiner, [factors[i] for i in some]), (*controls.WORDS,), seed)
     write_csv(work.out / "controls.csv", seen)
     concepts = concept_rows(work, {"generated": frames, "real": real}, asked)
     write_text(work.out / "concepts.json", json.dumps(concepts))

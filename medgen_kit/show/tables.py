@@ -41,7 +41,8 @@ def written(value, digits=3):
     if value is None or isinstance(value, float) and math.isnan(value):
         return "\u2013"
     if isinstance(value, float) or type(value).__name__.startswith("float"):
-        return f"{value:,.{digits}f}"
+        text = f"{value:,.{digits}f}"
+        return text if text.strip("-0.,") else text.lstrip("-")             # no minus before a zero
     if isinstance(value, int) and abs(value) >= 10_000:
         return f"{value:,}"
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
