@@ -139,3 +139,22 @@ def test_without_a_network_the_profile_chooses(monkeypatch):
         assert function(frames, None) == function(frames, light.part(part))
     with pytest.raises(KitError, match="'sharpness', which goes by its own name"):
         vbench.imaging_quality(frames, None)
+
+
+def test_the_bench_measures_all_eight_dimensions_and_its_shims_resize_as_ours(tmp_path):
+    import importlib.util
+    from pathlib import Path
+
+    import torch
+    folder, loaded = Path(__file__).parents[1] / "bench", {}
+    for name in ("evaluate", "vbench_peer"):
+        spec = importlib.util.spec_from_file_location(f"bench_{name}", folder / f"{name}.py")
+        loaded[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(loaded[name])
+    bench, peer = loaded["evaluate"], loaded["vbench_peer"]
+    seconds, found = bench.timed(lambda: bench.ours(bench.make_clips(tmp_path, 1)))
+    assert seconds > 0 and set(found[0]) == set(next(iter(GOLDEN.values()))[2]) == set(bench.stubs.ours(stubs.waves(3, 32, 32), 8, "x"))
+    pictures = torch.rand(2, 3, 90, 160) * 255
+    assert torch.equal(peer.Resize(224, "bicubic")(pictures), vbench.shortened(pictures, "bicubic"))
+    assert torch.equal(peer.CenterCrop(224)(torch.arange(300.0).expand(3, 240, 300)),
+                       vbench.centre(torch.arange(300.0).expand(1, 3, 240, 300), 224)[0])
