@@ -3,9 +3,9 @@
 import typer
 
 
-def evaluate(videos_dir: str = typer.Argument(help="Folder of videos, ours or anyone's. Sub-folders are not followed."),
+def evaluate(videos_dir: str = typer.Argument(help="Folder of videos, ours or anyone's. In sub-folders only what the prompts name."),
              prompts: str = typer.Option("", help='{"name.mp4": "prompt"} as .json, or a metadata.jsonl, .csv or .parquet with file_name. '
-                                                  "Empty: a prompts.json or metadata table in the folder, if there is one."),
+                                                  "Empty: a metadata table or prompts.json in the folder, if there is one."),
              out: str = typer.Option(help="Folder for index.html and report.json. The same folder again: it goes on."),
              backbone: str = typer.Option("light", help="light (no download) or parity (the networks of VBench)."),
              weights: str = typer.Option("", help="Folder with local copies of the networks of parity. Empty: they are downloaded."),

@@ -18,7 +18,7 @@ from medgen_kit.evaluate.report import beside_paper, beside_real, items, rows
 from tests.evaluate.stubs import waves
 
 BAD = {"corrupt.mp4": "not a video", "empty.mp4": "empty", "lost.mp4": "no such file", "one.mp4": "one frame",
-       "still.gif": "picture, not a video", "torn.mp4": "breaks off|can be decoded", "sub/deep.mp4": "sub-folders are not followed"}
+       "still.gif": "picture, not a video", "torn.mp4": "breaks off|can be decoded", "../away.mp4": "outside of the folder"}
 
 
 def strict(path):
@@ -34,7 +34,7 @@ def fill(folder):
     for k in range(3):
         video.write(folder / f"good_{k}.mp4", waves(10, 64, 64, k), 8, crf=10)
     for name, count, size in (("pair.mp4", 2, (64, 64)), ("wide.mp4", 9, (48, 80)), ("one.mp4", 1, (64, 64)), ("torn.mp4", 60, (64, 64)),
-                              ("sub/deep.mp4", 5, (64, 64))):
+                              ("sub/deep.mp4", 10, (64, 64)), ("sub/unnamed.mp4", 5, (64, 64)), ("../away.mp4", 5, (64, 64))):
         video.write(folder / name, waves(count, *size), 8, crf=10)
     data = (folder / "torn.mp4").read_bytes()
     (folder / "torn.mp4").write_bytes(data[:len(data) * 2 // 3])
@@ -45,7 +45,7 @@ def fill(folder):
     pictures[0].save(folder / "still.gif")
     (folder / "notes.txt").write_text("not a video and no row")
     named = {name: f"a wave, {name}" for name in ("good_0.mp4", "good_1.mp4", "pair.mp4", "wide.mp4", "corrupt.mp4", "lost.mp4",
-                                                  "sub/deep.mp4")}
+                                                  "sub/deep.mp4", "../away.mp4")}
     (folder / "prompts.json").write_text(json.dumps(named | {"good_0.mp4": "a <b>wave</b> & more", "good_2.mp4": ""}))
     (folder / "kinds.json").write_text(json.dumps({"good_0.mp4": "imaging", "good_1.mp4": "imaging", "wide.mp4": "teaching"}))
 
@@ -58,7 +58,7 @@ def judged(tmp_path_factory):
     ran = CliRunner().invoke(cli.typed, ["evaluate", str(folder), "--prompts", str(folder / "prompts.json"), "--out", str(out),
                                          "--categories", str(folder / "kinds.json"), "--workers", "1", "--warping-error", "40"])
     assert ran.exit_code == 0, ran.output
-    assert "6 of 13 clips scored, 7 without a score" in ran.output and "flag: motion_smoothness" in ran.output
+    assert "7 of 14 clips scored, 7 without a score" in ran.output and "flag: motion_smoothness" in ran.output
     return folder, out, strict(out / "report.json")
 
 
@@ -70,7 +70,7 @@ def again(judged, out=None, **settings):
 def test_every_bad_file_is_a_row_with_its_reason(judged):
     found = judged[2]
     lines = {row["file"]: row for row in found["videos"]}
-    assert list(lines) == sorted({"good_0.mp4", "good_1.mp4", "good_2.mp4", "pair.mp4", "wide.mp4", "moving.gif", *BAD})
+    assert list(lines) == sorted({"good_0.mp4", "good_1.mp4", "good_2.mp4", "pair.mp4", "wide.mp4", "moving.gif", "sub/deep.mp4", *BAD})
     for name, said in BAD.items():
         assert lines[name]["scores"] is None and re.search(said, lines[name]["reason"]), (name, lines[name]["reason"])
     assert lines["pair.mp4"]["scores"]["motion_smoothness"] is None
@@ -78,7 +78,7 @@ def test_every_bad_file_is_a_row_with_its_reason(judged):
     assert lines["moving.gif"]["frames"] == 6 and lines["moving.gif"]["fps"] == pytest.approx(8, abs=0.5)
     assert lines["wide.mp4"]["size"] == "80x48" and any("2 sizes" in note for note in found["notes"])
     assert lines["good_2.mp4"]["prompt"] is None and lines["good_0.mp4"]["category"] == "imaging"
-    assert found["counts"] == {"clips": 13, "scored": 6, "no_score": 7, "some_missing": 1, "without_prompt": 6, "without_file": 2}
+    assert found["counts"] == {"clips": 14, "scored": 7, "no_score": 7, "some_missing": 1, "without_prompt": 6, "without_file": 2}
 
 
 def test_scores_are_those_of_measure_and_means_hide_nothing(judged):
@@ -88,12 +88,12 @@ def test_scores_are_those_of_measure_and_means_hide_nothing(judged):
     assert row["scores"] == pytest.approx(metrics.values(metrics.measure(frames, fps, row["prompt"], "light")))
     smooth = found["summary"]["motion_smoothness"]
     own = [row["scores"]["motion_smoothness"] for row in found["videos"] if row["scores"]]
-    assert smooth["n"] == 5 and smooth["missing"] == 8 and smooth["value"] == pytest.approx(np.mean([x for x in own if x is not None]))
+    assert smooth["n"] == 6 and smooth["missing"] == 8 and smooth["value"] == pytest.approx(np.mean([x for x in own if x is not None]))
     assert smooth["low"] < smooth["value"] < smooth["high"] and any("under 20" in note for note in found["notes"])
     by = smooth["by_category"]
     assert list(by) == ["imaging", "teaching", "not known"] and by["imaging"]["n"] == 2 and by["teaching"]["low"] is None
     frames = found["summary"]["subject_consistency"]["frames"]
-    assert frames["value"] != found["summary"]["subject_consistency"]["value"] and frames["n"] == 6
+    assert frames["value"] != found["summary"]["subject_consistency"]["value"] and frames["n"] == 7
 
 
 def test_controls_that_beat_real_clips_are_flagged_in_words(judged):
@@ -146,18 +146,18 @@ def test_nothing_is_measured_twice_and_what_changed_is(judged, tmp_path, monkeyp
     whole = rows.measure_file
     monkeypatch.setattr(rows, "measure_file", lambda path, *rest: seen.append(path) or whole(path, *rest))
     found = again(judged, warping_error=40)
-    assert found["made"]["measured"] == 0 and found["made"]["kept"] == 6 and found | {"made": 0} == first | {"made": 0}
+    assert found["made"]["measured"] == 0 and found["made"]["kept"] == 7 and found | {"made": 0} == first | {"made": 0}
     assert not [path for path in seen if "good" in path or "wide" in path]
     copy = tmp_path / "copy"
     copy.mkdir()
     for name in ("report.json", "rows.jsonl"):
         (copy / name).write_bytes((out / name).read_bytes())
     shorter = again(judged, copy, max_frames=4)
-    assert shorter["made"]["measured"] == 6 and shorter["made"]["kept"] == 0
+    assert shorter["made"]["measured"] == 7 and shorter["made"]["kept"] == 0
     assert shorter["settings"]["frames"] == "the first 4 frames of a clip"
-    assert [row["frames_measured"] for row in shorter["videos"] if row["scores"]] == [4, 4, 4, 4, 2, 4]
+    assert [row["frames_measured"] for row in shorter["videos"] if row["scores"]] == [4, 4, 4, 4, 2, 4, 4]
     written = (copy / "rows.jsonl").read_text().splitlines()
-    assert len(written) == 6 + 10 and "longer than the frames that were measured" in " ".join(shorter["notes"])
+    assert len(written) == 7 + 10 and "longer than the frames that were measured" in " ".join(shorter["notes"])
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch):
@@ -249,7 +249,7 @@ def test_vbench_reads_what_lies_beside_the_report(judged):
     assert results["subject_consistency"]["overall"] == pytest.approx(found["summary"]["subject_consistency"]["value"])
     assert results["background_consistency"]["overall"] == pytest.approx(found["summary"]["background_consistency"]["frames"]["value"])
     assert vbench_files.read_info(out / "medgen_full_info.json")["good_1.mp4"] == "a wave, good_1.mp4"
-    assert len(results["motion_smoothness"]["rows"]) == 5 and "sharpness" not in results
+    assert len(results["motion_smoothness"]["rows"]) == 6 and "sharpness" not in results
 
 
 def test_the_page_stands_alone_and_shows_text_as_text(judged):

@@ -21,7 +21,7 @@ def evaluate(videos_dir, prompts=None, out="report", backbone="light", align_fol
              max_frames=None, warping_error=None, workers=2, say=print):
     """Judge all videos of a folder and write `out`/index.html and report.json; returns the content of report.json.
 
-    videos_dir: any folder of videos; sub-folders are not followed. prompts, categories: see `items.items_of`. backbone: "light" or
+    videos_dir: any folder of videos, ours or not. prompts, categories: see `items.items_of`. backbone: "light" or
     "parity". align_folder: a finished stage `align`, whose towers "light" then uses. weights: folder with local copies (parity). real:
     folder of real clips (default: those that the kit ships). max_frames: only the first so many of each clip (default: all).
     warping_error: percent, from people, for the paper's total. A file that can not be measured is a row with its reason.

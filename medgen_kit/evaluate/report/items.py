@@ -4,15 +4,15 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...clip import TABLES, rows_of
+from ...clip import TABLES, inside, rows_of
 from ...curate.listing import KINDS
 from ...errors import KitError
 from ..prompt_file import KINDS as PROMPT_KINDS, clean, named, read_prompts
 
 VIDEOS = (*KINDS, ".gif")
-BESIDE = ("prompts.json", *TABLES)              # files of prompts that are found by themselves, the first that is there
+BESIDE = (*TABLES, "prompts.json")              # files of prompts that are found by themselves, the first that is there
 NO_FILE = "the prompts name it, but there is no such file in the folder"
-DEEPER = "the prompts name it in a sub-folder, and sub-folders are not followed: evaluate that folder by itself"
+OUTSIDE = "the prompts name a file outside of the folder, which is not read"
 BAD_NAME = "its name is not valid UTF-8: rename it"
 
 
@@ -30,9 +30,10 @@ class Item:
 
 
 def items_of(folder, prompts=None, categories=None):
-    """(items sorted by name, name of the prompts' file or "") of a folder; sub-folders are not followed, hidden files left out.
+    """(items sorted by name, name of the prompts' file or "") of a folder. Of its sub-folders only those files that the prompts name, as in
+    a VideoFolder of ours; hidden files are left out.
 
-    prompts: a file (see `read_prompts`), {name: prompt}, or None for a prompts.json or metadata table in the folder. categories:
+    prompts: a file (see `read_prompts`), {name: prompt}, or None for a metadata table or prompts.json in the folder. categories:
     {name: category} or a file of the same kinds; else the metadata's video_category. A name without a file is an item with a problem.
     """
     folder = Path(folder)
@@ -48,9 +49,19 @@ def items_of(folder, prompts=None, categories=None):
         category, modality = about.get(name, ("", ""))
         found.append(Item(name, path, texts.get(name) or None, said.get(name) or category, modality, problem))
     here = {item.name for item in found}
-    found += [Item(name, folder / name, text or None, problem=DEEPER if (folder / name).is_file() else NO_FILE)
-              for name, text in texts.items() if name not in here]
+    for name, text in texts.items():
+        if name not in here:
+            found.append(Item(name, folder / name, text or None, said.get(name) or about.get(name, ("", ""))[0],
+                              about.get(name, ("", ""))[1], problem_of(folder, name)))
     return sorted(found, key=lambda item: item.name), "" if isinstance(prompts, dict) else Path(prompts).name
+
+
+def problem_of(folder, name):
+    """Why a named file can not be read: it is not there, or it lies outside of the folder; "" when it can."""
+    try:
+        return "" if inside(folder, name).is_file() else NO_FILE
+    except KitError:
+        return OUTSIDE
 
 
 def files_of(folder, texts):
