@@ -87,7 +87,7 @@ def summary(rows):
 
 
 def standard_metrics(networks, examiner, factors):
-    """What the controls are tried on: VBench's formulas, measures by flow, and following the prompt (appearance, motion) by the examiner."""
+    """What the controls are tried on: VBench's formulas, measures by flow, and how the prompt was followed, by the examiner."""
     names = tuple(name for name in metrics.names_for(networks.name) if metrics.BETTER[name])
 
     def measured(clips):
