@@ -7,7 +7,7 @@ from importlib import metadata
 import numpy as np
 
 from ..errors import KitError
-from . import backbones, classical, vbench
+from . import backbones, classical, clinical, vbench
 from .result import MetricResult
 
 DIGITS = 5                              # of the series behind a value
@@ -40,6 +40,10 @@ METRICS = {
     "imaging_quality": Metric(1, 1, "quality", "long side at most 512, bilinear, no antialiasing", "all",
                               "technical picture quality, 0 to 100, learned from photographs", 1),
     "overall_consistency": Metric(1, 1, "video", CROPPED, "8, middle of equal intervals", "cosine of video and prompt"),
+    "concept_recall": Metric(1, 1, "concepts", "the tower's own, area", "as many as the tower reads, evenly",
+                             "share of the medical concepts of the prompt that are seen; the head may flatter what it helped to train", 2),
+    "concept_precision": Metric(1, 1, "concepts", "the tower's own, area", "as many as the tower reads, evenly",
+                                "share of the medical concepts seen that the prompt asked for", 2),
     "sharpness": Metric(1, 1, "", "64 x 64, area", "all", "variance of the Laplacian; noise is 'sharp' too", 0),
     "flow_warp_error": Metric(-1, 2, "", FLOW, "all", "how badly does flow explain the next frame? a frozen clip scores 0", 5),
     "motion_pixels": Metric(0, 2, "", FLOW, "all", "mean flow length at a height of 64 pixels", 2),
@@ -47,13 +51,14 @@ METRICS = {
     "light_flicker": Metric(-1, 3, "", NONE, "all", "mean second difference of the brightness, in grey levels", 2),
 }
 PAPER = ("imaging_quality", "subject_consistency", "background_consistency", "motion_smoothness")
-LIGHT = tuple(name for name in METRICS if name not in ("imaging_quality", "overall_consistency"))
+PROMPT = ("overall_consistency", "concept_recall", "concept_precision")              # need a prompt, and the towers of a run
+LIGHT = tuple(name for name in METRICS if name not in ("imaging_quality", *PROMPT))
 BETTER = {name: metric.better for name, metric in METRICS.items()}
 
 
 def names_for(backbone, towers=False):
     """The metrics that a backbone offers, in the order of METRICS. towers: the run's towers are at hand (light)."""
-    left_out = {"light": {"imaging_quality"} | (set() if towers else {"overall_consistency"}), "parity": {"overall_consistency"}}[backbone]
+    left_out = {"light": {"imaging_quality"} | set(() if towers else PROMPT), "parity": set(PROMPT)}[backbone]
     return tuple(name for name in METRICS if name not in left_out)
 
 
@@ -80,7 +85,7 @@ def one(name, views, fps, prompt, networks, shared):
         return MetricResult(name, None, f"it has {len(views)} of at least {metric.needs} frames", settings=settings)
     if networks.name == "parity" and metric.part in ("interpolator", "flow") and min(views.frames.shape[1:3]) < LEAST:
         return MetricResult(name, None, f"its short side is under the {LEAST} pixels that AMT and RAFT can read", settings=settings)
-    if name == "overall_consistency" and not prompt:
+    if name in PROMPT and not prompt:
         return MetricResult(name, None, "it has no prompt", settings=settings)
     value, series, weight, reason = MEASURE[name](views, fps, prompt, networks, shared)
     return MetricResult(name, None if value is None else float(value), reason, weight, [round(float(x), DIGITS) for x in series], settings)
@@ -130,6 +135,17 @@ def _overall(views, fps, prompt, networks, shared):
     return vbench.overall_consistency(views, networks.part("video"), networks.part("text"), prompt), [], 1, ""
 
 
+def _concepts(key):
+    def measured(views, fps, prompt, networks, shared):
+        if "concepts" not in shared:
+            head = networks.part("concepts")
+            shared["concepts"] = clinical.against_prompt(prompt, head(views.frames), known=head.known)
+        found = shared["concepts"]
+        counted = found["asked"] if key == "recall" else found["shown"]
+        return found[key], [], max(1, len(counted)), "" if found[key] is not None else found["reason"] or "nothing to count"
+    return measured
+
+
 def _sharpness(views, fps, prompt, networks, shared):
     series = classical.sharpness_series(views.frames)
     return series.mean(), series, len(series), ""
@@ -156,6 +172,7 @@ def _light(views, fps, prompt, networks, shared):
 MEASURE = {"subject_consistency": _consistency(vbench.Views.subject, "subject"),
            "background_consistency": _consistency(vbench.Views.clip, "background"), "motion_smoothness": _smoothness,
            "temporal_flickering": _flickering, "dynamic_degree": _dynamic, "imaging_quality": _quality, "overall_consistency": _overall,
+           "concept_recall": _concepts("recall"), "concept_precision": _concepts("precision"),
            "sharpness": _sharpness, "flow_warp_error": _warped("error"), "motion_pixels": _warped("pixels"), "frozen_share": _frozen,
            "light_flicker": _light}
 

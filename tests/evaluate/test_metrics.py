@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from medgen_kit import KitError
-from medgen_kit.align import VideoTextModel, text_tower, train_tokenizer, video_tower
+from medgen_kit.align import ConceptSet, VideoTextModel, text_tower, train_tokenizer, video_tower
 from medgen_kit.evaluate import backbones, metrics, vbench
 from medgen_kit.evaluate.result import comparable
 from tests.evaluate import stubs
@@ -47,14 +47,15 @@ def test_unknown_names_and_backbones():
         backbones.load("heavy")
     with pytest.raises(KitError, match="has no network for 'text'"):
         backbones.Backbone("parity").part("text")
-    with pytest.raises(KitError, match="no text encoder of its own"):
+    with pytest.raises(KitError, match="no text encoder or concept head of its own"):
         backbones.Backbone("light").part("text")
 
 
-def test_the_courses_own_towers_as_backbone(tmp_path):
+def test_the_courses_own_towers_as_backbone(tmp_path, monkeypatch):
     words = train_tokenizer(["a heart beats", "an endoscope advances", "a scan of the head"] * 5)
     torch.manual_seed(0)
     VideoTextModel(video_tower(), text_tower(len(words)), 3).save(tmp_path, words)
+    ConceptSet(["anatomy/heart", "device/endoscope", "motion/advancing"], np.eye(3)).save(tmp_path / "concepts.json")
     networks = backbones.Backbone("light", str(tmp_path))
     found = metrics.measure(sliding(2), 8, "an endoscope advances", networks)
     assert "overall_consistency" in found and -1 <= found["overall_consistency"].value <= 1
@@ -65,6 +66,12 @@ def test_the_courses_own_towers_as_backbone(tmp_path):
     assert other.value != found["overall_consistency"].value
     with pytest.raises(KitError, match="backbone is 'aligned"):
         comparable([found["subject_consistency"], metrics.measure(sliding(2), 8)["subject_consistency"]])
+    head = networks.part("concepts")
+    monkeypatch.setattr(type(head), "__call__", lambda self, frames: ["anatomy/heart", "device/endoscope"])
+    asked = metrics.measure(sliding(2), 8, "An endoscope advances.", networks)
+    assert asked["concept_recall"].value == 0.5 and asked["concept_precision"].value == 0.5            # not the motion; the heart besides
+    assert asked["concept_recall"].settings["backbone"] == "concept head of the course" and asked["concept_recall"].weight == 2
+    assert metrics.measure(sliding(2), 8, "waves", networks)["concept_recall"].reason == "the prompt names no concept"
     text = networks.part("text")
     assert text.truncated("heart " * 300) and not text.truncated("a heart beats")
 

@@ -29,7 +29,7 @@ class Backbone:
         self.name, self.align_folder, self.where, self.parts = name, align_folder, where, {}
 
     def part(self, part):
-        """The network for one part: subject, background, interpolator, quality, aesthetic, aesthetic_head, flow, video, text."""
+        """The network for one part: subject, background, interpolator, quality, aesthetic, aesthetic_head, flow, video, text, concepts."""
         if part not in self.parts:
             self.parts[part] = self._load(part)
         return self.parts[part]
@@ -39,8 +39,8 @@ class Backbone:
             from . import light
             return light.part(part, self.align_folder)
         if part not in PARITY:
-            raise KitError(f"the backbone 'parity' has no network for '{part}': VBench takes ViCLIP, which no library here reads. Hand an "
-                           "encoder to overall_consistency yourself.")
+            raise KitError(f"the backbone 'parity' has no network for '{part}': VBench takes ViCLIP for it, which no library here reads, and "
+                           "knows no concepts. Hand an encoder to overall_consistency yourself, or use 'light' with the towers of a run.")
         from . import parity
         loader, local = PARITY[part]
         copy = Path(self.where) / local if self.where else None

@@ -71,6 +71,26 @@ class TowerText(Tower):
         return len(self.tokenizer(text)["input_ids"]) > self.limit
 
 
+class ConceptHead(Tower):
+    """A clip uint8 [T, H, W, 3] -> the tags of medical concepts that the head of stage `align` sees in it. known: all it can name."""
+
+    def __init__(self, align_folder):
+        from ...align import ConceptSet
+
+        super().__init__(align_folder)
+        self.known = ConceptSet.load(f"{align_folder}/concepts.json").names
+        self.name = "concept head of the course"
+
+    def __call__(self, frames):
+        import torch
+
+        from ... import video
+        chosen = np.linspace(0, len(frames) - 1, self.frames).round().astype(int)
+        with torch.no_grad():
+            seen = self.model.frame_features(torch.as_tensor(video.resize(frames[chosen], self.side)[None])).mean(1)
+            return [tag for tag, value in zip(self.known, self.model.concept_head(seen)[0].tolist()) if value > 0]
+
+
 class FlowMidpoint:
     """The picture halfway between two, by optical flow in both directions, each read at half the way. [1, 3, H, W] in 0..1."""
 
@@ -111,6 +131,9 @@ def both_flows(first, second):
     return [cv2.resize(move, (width, height), interpolation=cv2.INTER_LINEAR) * scale for move in found]
 
 
+TRAINED = {"video": TowerVideo, "text": TowerText, "concepts": ConceptHead}
+
+
 def part(name, align_folder=None):
     """The light network for one part of `vbench`; KitError for a part that has none."""
     if name in ("subject", "background"):
@@ -119,10 +142,10 @@ def part(name, align_folder=None):
         return FlowMidpoint()
     if name == "flow":
         return Flow()
-    if name in ("video", "text") and align_folder:
-        return TowerVideo(align_folder) if name == "video" else TowerText(align_folder)
-    if name in ("video", "text"):
-        raise KitError("the light backbone has no text encoder of its own. Name the run whose towers it may use, or bring encoders.")
+    if name in TRAINED and align_folder:
+        return TRAINED[name](align_folder)
+    if name in TRAINED:
+        raise KitError("the light backbone has no text encoder or concept head of its own. Name the run whose towers it may use, or bring encoders.")
     raise KitError(f"the light backbone has nothing for '{name}': picture quality and beauty have no stand-in without weights. Use "
                    "'sharpness', which goes by its own name, or the backbone 'parity'.")
 
