@@ -94,6 +94,12 @@ class ConceptSet:
         known = present * self.rivals.sum(1) + (1 - present) * np.clip(present @ self.rivals + denied, 0, 1)
         return present, known.astype(np.float32)
 
+    def decided(self, captions):
+        """bool [N, C]: what a head that learned from `targets` can be asked about a clip with this caption: the concepts that it names, and
+        those whose absence it makes plain (more than EASY), where another kind of picture would not."""
+        present, known = self.targets(captions)
+        return (present > 0) & (known > 0) | (known > self.EASY)
+
     def save(self, path):
         write_text(path, json.dumps({"names": self.names, "rivals": self.rivals.round(4).tolist()}))
 

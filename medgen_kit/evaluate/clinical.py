@@ -226,9 +226,16 @@ def share(lists, draws, level, seed):
 
 
 def seen_by_head(align_folder, frames, prompts):
-    """(seen, known): for each clip uint8 [N, T, S, S, 3] the tags that the concept head sees, and all tags that it can name."""
+    """(seen, known): for each clip uint8 [N, T, S, S, 3] the tags that the concept head sees, and all tags that it can name.
+
+    The head has learned to tell a concept from those that could have been said instead of it, and from its denial, and nothing about the
+    others. So of the tags that it sees only those count that the prompt decides (`align.ConceptSet.decided`).
+    """
+    from ..align import ConceptSet
+
     logits, _, _, names = read_concepts(align_folder, frames, prompts)
-    return [[name for name, value in zip(names, one) if value > 0] for one in logits], list(names)
+    decided = ConceptSet.load(f"{align_folder}/concepts.json").decided(list(prompts))
+    return [[name for name, value, known in zip(names, *both) if value > 0 and known] for both in zip(logits, decided)], list(names)
 
 
 def captions_of(clips, backend="transformers", factors=None, log=None, say=print, **options):

@@ -43,7 +43,7 @@ METRICS = {
     "concept_recall": Metric(1, 1, "concepts", "the tower's own, area", "as many as the tower reads, evenly",
                              "share of the medical concepts of the prompt that are seen; the head may flatter what it helped to train", 2),
     "concept_precision": Metric(1, 1, "concepts", "the tower's own, area", "as many as the tower reads, evenly",
-                                "share of the medical concepts seen that the prompt asked for", 2),
+                                "share of the concepts seen that the prompt asked for, out of those that it decides", 2),
     "sharpness": Metric(1, 1, "", "64 x 64, area", "all", "variance of the Laplacian; noise is 'sharp' too", 0),
     "flow_warp_error": Metric(-1, 2, "", FLOW, "all", "how badly does flow explain the next frame? a frozen clip scores 0", 5),
     "motion_pixels": Metric(0, 2, "", FLOW, "all", "mean flow length at a height of 64 pixels", 2),
@@ -139,7 +139,7 @@ def _concepts(key):
     def measured(views, fps, prompt, networks, shared):
         if "concepts" not in shared:
             head = networks.part("concepts")
-            shared["concepts"] = clinical.against_prompt(prompt, head(views.frames), known=head.known)
+            shared["concepts"] = clinical.against_prompt(prompt, head(views.frames, prompt), known=head.known)
         found = shared["concepts"]
         counted = found["asked"] if key == "recall" else found["shown"]
         return found[key], [], max(1, len(counted)), "" if found[key] is not None else found["reason"] or "nothing to count"

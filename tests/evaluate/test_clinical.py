@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from medgen_kit import knowledge, video
+from medgen_kit.align import ConceptSet
 from medgen_kit.clip import Clip
 from medgen_kit.errors import KitError
 from medgen_kit.evaluate import clinical
@@ -134,11 +135,16 @@ def test_a_wrong_clip_scores_below_the_right_one_on_the_courses_own_prompts():
     assert wrong["recall"]["high"] < 0.9 and wrong["precision"]["high"] < 0.9
 
 
-def test_the_head_is_asked_for_tags_above_zero(monkeypatch):
-    logits = np.array([[1.0, -2.0], [-1.0, 3.0]])
-    monkeypatch.setattr(clinical, "read_concepts", lambda *_: (logits, None, None, ["finding/polyp", "anatomy/colon"]))
-    seen, known = clinical.seen_by_head("align", None, ["A polyp.", "A colon."])
-    assert seen == [["finding/polyp"], ["anatomy/colon"]] and known == ["finding/polyp", "anatomy/colon"]
+def test_the_head_is_asked_only_for_what_a_prompt_decides(monkeypatch, tmp_path):
+    names = ["finding/polyp", "anatomy/colon"]
+    ConceptSet(names, np.eye(2, dtype=np.float32)).save(tmp_path / "concepts.json")
+    logits = np.array([[1.0, 2.0], [-1.0, 3.0]])                        # in the first clip the head sees a colon, of which nothing was said
+    monkeypatch.setattr(clinical, "read_concepts", lambda *_: (logits, None, None, names))
+    seen, known = clinical.seen_by_head(tmp_path, None, ["A polyp.", "A colon."])
+    assert seen == [["finding/polyp"], ["anatomy/colon"]] and known == names
+    seen, _ = clinical.seen_by_head(tmp_path, None, ["No polyp in the colon.", "A colon."])
+    assert seen[0] == names                                                                   # denied, so it may be found to be shown
+    seen, _ = clinical.seen_by_head(tmp_path, None, ["A polyp.", "A colon."])
     assert against_prompts(["A polyp.", "A polyp in the colon."], seen, known=known)[1]["recall"]["micro"] == pytest.approx(2 / 3)
 
 

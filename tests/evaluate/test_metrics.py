@@ -67,7 +67,9 @@ def test_the_courses_own_towers_as_backbone(tmp_path, monkeypatch):
     with pytest.raises(KitError, match="backbone is 'aligned"):
         comparable([found["subject_consistency"], metrics.measure(sliding(2), 8)["subject_consistency"]])
     head = networks.part("concepts")
-    monkeypatch.setattr(type(head), "__call__", lambda self, frames: ["anatomy/heart", "device/endoscope"])
+    monkeypatch.setattr(head.model.concept_head, "forward", lambda seen: torch.tensor([[2.0, 1.0, -1.0]]))
+    assert head(sliding(2), "A heart.") == ["anatomy/heart"] and head(sliding(2), "waves") == []         # a prompt leaves much open
+    monkeypatch.setattr(type(head), "__call__", lambda self, frames, prompt: ["anatomy/heart", "device/endoscope"])
     asked = metrics.measure(sliding(2), 8, "An endoscope advances.", networks)
     assert asked["concept_recall"].value == 0.5 and asked["concept_precision"].value == 0.5            # not the motion; the heart besides
     assert asked["concept_recall"].settings["backbone"] == "concept head of the course" and asked["concept_recall"].weight == 2

@@ -39,8 +39,8 @@ class Backbone:
             from . import light
             return light.part(part, self.align_folder)
         if part not in PARITY:
-            raise KitError(f"the backbone 'parity' has no network for '{part}': VBench takes ViCLIP for it, which no library here reads, and "
-                           "knows no concepts. Hand an encoder to overall_consistency yourself, or use 'light' with the towers of a run.")
+            raise KitError(f"the backbone 'parity' has no network for '{part}': VBench takes ViCLIP for it, which no library here reads, "
+                           "and knows no concepts. Hand an encoder to overall_consistency yourself, or use 'light' with a run's towers.")
         from . import parity
         loader, local = PARITY[part]
         copy = Path(self.where) / local if self.where else None

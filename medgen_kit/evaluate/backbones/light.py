@@ -72,23 +72,25 @@ class TowerText(Tower):
 
 
 class ConceptHead(Tower):
-    """A clip uint8 [T, H, W, 3] -> the tags of medical concepts that the head of stage `align` sees in it. known: all it can name."""
+    """(clip uint8 [T, H, W, 3], prompt) -> the tags of medical concepts that the head of stage `align` sees, out of those that the prompt
+    decides (`clinical.seen_by_head` says why). known: all it can name."""
 
     def __init__(self, align_folder):
         from ...align import ConceptSet
 
         super().__init__(align_folder)
-        self.known = ConceptSet.load(f"{align_folder}/concepts.json").names
-        self.name = "concept head of the course"
+        self.concepts = ConceptSet.load(f"{align_folder}/concepts.json")
+        self.known, self.name = self.concepts.names, "concept head of the course"
 
-    def __call__(self, frames):
+    def __call__(self, frames, prompt):
         import torch
 
         from ... import video
         chosen = np.linspace(0, len(frames) - 1, self.frames).round().astype(int)
         with torch.no_grad():
             seen = self.model.frame_features(torch.as_tensor(video.resize(frames[chosen], self.side)[None])).mean(1)
-            return [tag for tag, value in zip(self.known, self.model.concept_head(seen)[0].tolist()) if value > 0]
+            logits = self.model.concept_head(seen)[0].tolist()
+        return [tag for tag, value, decided in zip(self.known, logits, self.concepts.decided([prompt])[0]) if value > 0 and decided]
 
 
 class FlowMidpoint:
@@ -145,7 +147,8 @@ def part(name, align_folder=None):
     if name in TRAINED and align_folder:
         return TRAINED[name](align_folder)
     if name in TRAINED:
-        raise KitError("the light backbone has no text encoder or concept head of its own. Name the run whose towers it may use, or bring encoders.")
+        raise KitError("the light backbone has no text encoder or concept head of its own. Name the run whose towers it may use, or bring "
+                       "encoders.")
     raise KitError(f"the light backbone has nothing for '{name}': picture quality and beauty have no stand-in without weights. Use "
                    "'sharpness', which goes by its own name, or the backbone 'parity'.")
 
