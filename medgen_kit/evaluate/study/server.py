@@ -100,8 +100,9 @@ def serve(folder, port=8866, host="127.0.0.1", say=print):
         say("No rater has a link yet. Make some: medgen-kit study links STUDY_DIR --add 3")
     if about["closed"]:
         say("This study is closed: raters see that, and no answer is taken.")
-    say(f"Serving on http://{host}:{port}/ . Raters enter by their links (medgen-kit study links). Ctrl-C stops; nothing that was "
-        "stored is lost.")
+    url = "" if (host, port) == ("127.0.0.1", 8866) else f" --url http://{'ADDRESS' if host == '0.0.0.0' else host}:{port}"
+    say(f"Serving on http://{host}:{port}/ . Raters enter by their links: medgen-kit study links {folder}{url}. Ctrl-C stops; nothing that "
+        "was stored is lost.")
     server.start()
 
 
