@@ -24,7 +24,8 @@ def test_a_row_of_training_has_both_loops(gpu, tmp_path):
     gpu.training(bench, "wan2.1-1.3b", (5, 32, 32), 1)
     bench.run(gpu.predicted(bench, "wan2.1-1.3b", "sample", 5, 32, 32), 1, lambda: gpu.denoising(bench, "wan2.1-1.3b", 5, 32, 32))
     train, sample = json.loads((tmp_path / "dry.json").read_text())["rows"]
-    assert train["over_peer"] == pytest.approx(train["seconds_per_step"] / train["peer_seconds"]) and 0.2 < train["over_peer"] < 5
+    assert train["over_peer"] == pytest.approx(train["seconds_per_step"] / train["peer_seconds"])          # how large is test_bench_train's
+    assert min(train["seconds_per_step"], train["peer_seconds"]) > 0
     once = gpu.trace("wan2.1-1.3b", "sample", 5, 32, 32, 1, 32, **gpu.TINY["wan2.1-1.3b"])
     assert sample["flops"] == 2 * (once["linear"] + once["attention"]) and 0 < sample["seconds_per_step"] < 5   # Wan is called twice
     assert (train["lora_rank"], train["offload"], train["batch"]) == (32, "model", 1)
