@@ -381,3 +381,18 @@ def test_the_form_needs_nothing_heavy():
 def test_sample_size():
     assert study.items_needed(0.10) == 97 and study.half_width(97) < 0.1 < study.half_width(96)
     assert study.items_needed(0.05) == 385
+
+
+def test_a_study_that_nobody_rated_is_not_closed_by_an_export(tmp_path):
+    from typer.testing import CliRunner
+
+    from medgen_kit import cli
+    frames = np.zeros((3, 32, 32, 3), np.uint8)
+    folder = study.make(tmp_path / "study", [{"prompt": "a heart", "clips": {"one": frames, "two": frames}}])
+    said = CliRunner().invoke(cli.typed, ["study", "export", str(folder)]).output
+    assert "Nobody has rated yet, so the study stays open" in said
+    item = study.items_of(folder, "rater-1")[0]["item"]
+    study.rate(folder, "rater-1", item, dict.fromkeys(study.QUESTIONS, "first") | {"distortion first": "No", "distortion second": "No"})
+    assert "The study stays open" in CliRunner().invoke(cli.typed, ["study", "export", str(folder), "--keep-open"]).output
+    assert "The study is closed" in CliRunner().invoke(cli.typed, ["study", "export", str(folder)]).output
+    assert "The study is closed" in CliRunner().invoke(cli.typed, ["study", "export", str(folder), "--keep-open"]).output

@@ -85,5 +85,7 @@ def export(study_dir: str = STUDY, out: str = typer.Option("", help="Folder for 
     Example: medgen-kit study export my_study
     """
     made = write_out(study_dir, out or None, key or None, keep_open)
-    typer.echo(f"answers.csv, grades.csv and summary.json are in {made}. "
-               + ("The study stays open." if keep_open else "The study is closed: raters see that, and no more answers are taken."))
+    closed = store.facts(study_dir)["closed"]
+    typer.echo(f"answers.csv, grades.csv and summary.json are in {made}. " + (
+        "The study is closed: raters see that, and no more answers are taken." if closed else "The study stays open." if keep_open else
+        "Nobody has rated yet, so the study stays open."))

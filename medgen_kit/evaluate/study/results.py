@@ -111,13 +111,14 @@ def warping(graded):
 def export(folder, out=None, key=None, keep_open=False):
     """Close a study and write what was said, with names: OUT/answers.csv, grades.csv and summary.json; returns OUT.
 
-    out: by default STUDY_export beside the study folder. keep_open: an interim look; the study takes answers on.
+    out: by default STUDY_export beside the study folder. keep_open: an interim look; the study takes answers on, as does one that nobody
+    has rated yet. A study that is closed stays closed.
     """
     folder, out = Path(folder), Path(out or beside(folder, "export"))
     if folder.resolve() in (out.resolve(), *out.resolve().parents):
         raise KitError(f"{out} lies in the study folder, which raters may see. Write the results elsewhere.")
     read_key(folder, key)                                # before the study is closed
-    if not keep_open:
+    if not keep_open and any(store.done(folder, rater) for rater in store.raters(folder)):
         store.close(folder)
     preferred, graded = open_up(folder, key)
     write_csv(out / "answers.csv", preferred, RATED)
