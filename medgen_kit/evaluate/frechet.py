@@ -19,6 +19,8 @@ def frechet(first, second, ddof=1):
     first, second = (np.asarray(x, np.float64) for x in (first, second))
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or min(len(first), len(second)) < 2:
         raise KitError(f"frechet takes two feature sets [N, D] of one width with N >= 2, not {list(first.shape)} and {list(second.shape)}.")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise KitError("some features are no finite numbers, so there is no distance. Look at the clips or the network that gave them.")
     return from_moments(first.mean(0), np.cov(first.T, ddof=ddof), second.mean(0), np.cov(second.T, ddof=ddof))
 
 

@@ -27,6 +27,7 @@ class MetricResult:
     def __post_init__(self):
         if self.value is not None and not math.isfinite(self.value):
             self.value, self.reason = None, self.reason or "the metric gave no finite number"
+        self.per_frame = [one if math.isfinite(one) else None for one in self.per_frame]
         if self.value is None and not self.reason:
             raise KitError(f"a result of '{self.name}' without a value needs a reason.")
 

@@ -63,7 +63,7 @@ def of_prompt(prompt):
     found += [Criterion(f"The camera moves like this: {move}.", 1, "Text Alignment") for move in sorted(moves)]
     found += [Criterion(f"Although the prompt excludes it, this can be seen: {name_of(tag)}.", PENALTY, "Medical Accuracy", tag)
               for tag in sorted(excluded)]
-    return [*found, *GENERAL]
+    return [*dict.fromkeys(found), *GENERAL]                 # two motions may have one reverse
 
 
 def asked(tag, wanted):

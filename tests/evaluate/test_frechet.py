@@ -84,3 +84,8 @@ def test_fvd_on_a_torchscript_network_of_the_published_call(tmp_path):
         frechet.fvd(dark[:, :9], real, other, features)
     with pytest.raises(KitError, match="i3d_torchscript"):
         frechet.i3d(tmp_path / "none.pt")
+
+
+def test_features_that_are_no_numbers_are_not_perfect():
+    with pytest.raises(KitError, match="no finite numbers"):
+        frechet.frechet(np.full((3, 2), np.nan), np.ones((3, 2)))

@@ -261,3 +261,11 @@ def test_the_page_stands_alone_and_shows_text_as_text(judged):
     assert 'data-kind="imaging"' in page and "corrupt.mp4" in page and "NaN" not in text and len(page) < 2_000_000
     link = re.search(r'<a href="([^"]+)">good_0.mp4', page)[1]
     assert (judged[1] / link).resolve() == (judged[0] / "good_0.mp4").resolve()
+
+
+def test_a_folder_with_another_report_json_is_not_overwritten(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "report.json").write_text('{"tiny": {}}')
+    with pytest.raises(KitError, match="something else than a report"):
+        report.opened(tmp_path / "run")
+    assert (tmp_path / "run" / "report.json").read_text() == '{"tiny": {}}'

@@ -48,3 +48,9 @@ def test_groups():
     assert list(found) == ["all", "echo", "ct"] and found["echo"]["value"] == pytest.approx(0.3) and found["ct"]["low"] is None
     with pytest.raises(KitError, match="one label per result"):
         aggregate([result(0.2)], groups=["echo", "ct"])
+
+
+def test_a_series_never_holds_what_json_can_not():
+    broken = MetricResult("sharpness", 1.0, per_frame=[1.0, float("nan")])
+    assert broken.per_frame == [1.0, None]
+    json.dumps(broken.as_dict(), allow_nan=False)

@@ -407,3 +407,8 @@ def test_axes_stand_apart_and_wrong_rows_are_refused():
         rubric.agreement(judged, human + human)
     with pytest.raises(KitError, match="True, False or None"):
         rubric.agreement(judged, [{"clip": 0, "criterion": "x", "met": "yes"}])
+
+
+def test_two_motions_with_one_reverse_make_one_penalty():
+    prompt = "Bronchoscope entering the trachea and advancing towards the carina"
+    assert rubric.checked(rubric.of_prompt(prompt))

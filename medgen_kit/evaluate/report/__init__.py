@@ -14,7 +14,7 @@ from .. import metrics, vbench_files
 from . import beside_paper, beside_real, items, page, rows, summary
 
 NAME = "medgen"                                  # of VBench's files beside the report
-OWN = ("report.json", "rows.jsonl")              # by which a folder is known to be a report
+OWN = ("rows.jsonl",)              # by which a folder is known to be a report
 
 
 def evaluate(videos_dir, prompts=None, out="report", backbone="light", align_folder=None, weights=None, real=None, categories=None,
