@@ -4,6 +4,7 @@ Ratings are arrays [items, raters]; a missing rating is None or NaN. `table` mak
 """
 
 import itertools
+import numbers
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def cohen(first, second, order=None, weights=None):
         return None
     seen = np.bincount(codes[:, 0] * len(found) + codes[:, 1], minlength=len(found) ** 2).reshape(len(found), -1)
     expected = np.outer(seen.sum(1), seen.sum(0)) / len(codes)
-    distance = distances(seen.sum(0), "interval" if weights else "nominal")
+    distance = distances(seen.sum(0), "interval" if weights else "nominal", range(len(found)))
     return float(1 - (seen * distance).sum() / (expected * distance).sum())
 
 
@@ -136,38 +137,48 @@ def fleiss(ratings):
 
 
 def krippendorff(ratings, order=None, level="nominal"):
-    """Krippendorff's alpha (2011) with missing ratings; level "nominal", "ordinal" or "interval". None when undefined."""
+    """Krippendorff's alpha (2011) with missing ratings; level "nominal", "ordinal" or "interval". None when undefined.
+
+    "ordinal" goes by the places of the labels in `order`; "interval" by the labels themselves, which must be numbers.
+    """
     codes, found = as_codes(ratings, order)
+    if level == "interval" and (words := [label for label in found if not isinstance(label, numbers.Real)]):
+        raise KitError(f"level 'interval' needs ratings that are numbers, not {words[0]!r}. Use level 'ordinal' for grades.")
     counts = np.stack([(codes == k).sum(1) for k in range(len(found))], 1).astype(float) if found else np.zeros((1, 1))
     counts = counts[counts.sum(1) >= 2]                  # an item that one rater saw holds no pair
     share = counts / np.maximum(counts.sum(1, keepdims=True) - 1, 1)
     together = counts.T @ share - np.diag(share.sum(0))
     totals = together.sum(1)
-    distance = distances(totals, level)
+    distance = distances(totals, level, found or [0])
     expected = (np.outer(totals, totals) * distance).sum() / max(totals.sum() - 1, 1)
     return float(1 - (together * distance).sum() / expected) if expected > 0 else None
 
 
-def distances(totals, level):
-    """Squared distances between labels [K, K] for a level of measurement; `totals` counts how often each label was used."""
-    labels = np.arange(len(totals))
+def distances(totals, level, values):
+    """Squared distances between labels [K, K] for a level of measurement; `totals` counts how often each label was used, `values` are
+    their numbers, which "interval" alone looks at."""
     if level == "nominal":
-        return (labels[:, None] != labels).astype(float)
+        return 1.0 - np.eye(len(totals))
     if level == "interval":
-        return (labels[:, None] - labels) ** 2.0
+        return np.subtract.outer(np.array(values, float), np.array(values, float)) ** 2
     if level != "ordinal":
         raise KitError(f"level '{level}' is not one of nominal, ordinal, interval.")
     middle = np.cumsum(totals) - totals / 2
     return (middle[:, None] - middle) ** 2
 
 
-def gwet_ac1(ratings):
-    """Gwet's AC1 (2008): chance agreement that does not collapse when one label is common. None without two labels."""
-    codes, found = as_codes(ratings)
+def gwet_ac1(ratings, order=None):
+    """Gwet's AC1 (2008): chance agreement that does not collapse when one label is common. None without two labels.
+
+    order: all labels of the scale; one that nobody used counts too. Without it the labels that were used are taken for the scale.
+    """
+    codes, found = as_codes(ratings, order)
+    if len(found) < 2:
+        return None
     counts = np.stack([(codes == k).sum(1) for k in range(len(found))], 1)
     raters = counts.sum(1)
     paired = raters >= 2
-    if not paired.any() or len(found) < 2:
+    if not paired.any():
         return None
     agreed = ((counts * (counts - 1)).sum(1)[paired] / (raters * (raters - 1))[paired]).mean()
     share = (counts[raters > 0] / raters[raters > 0, None]).mean(0)
@@ -206,7 +217,8 @@ def report(ratings, order=None, bad=None, draws=1000, seed=0):
     named |= {"Fleiss kappa": fleiss, "Krippendorff alpha, nominal": lambda r: krippendorff(r, order)}
     if order is not None:
         named["Krippendorff alpha, ordinal"] = lambda r: krippendorff(r, order, "ordinal")
-    named["Gwet AC1"] = gwet_ac1
+    scale = as_codes(ratings, order)[1]                  # of all items: a draw may lack a label
+    named["Gwet AC1"] = lambda r: gwet_ac1(r, scale)
     rows = [{"coefficient": name} | interval(function, ratings, draws, seed=seed) for name, function in named.items()]
     if bad is not None:
         binary = at_least(ratings, bad, order)

@@ -9,6 +9,7 @@ from medgen_kit.errors import KitError
 from medgen_kit.evaluate import agreement
 
 NAN = None
+GRADES = ("No", "Minor", "Moderate", "Severe")
 # Krippendorff (2011), "Computing Krippendorff's alpha-reliability", section C: 12 units, 4 observers, missing data.
 OBSERVERS = list(zip([1, 2, 3, 3, 2, 1, 4, 1, 2, NAN, NAN, NAN], [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, NAN, 3],
                      [NAN, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NAN], [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NAN]))
@@ -18,6 +19,17 @@ def test_krippendorff_matches_his_own_example():
     assert agreement.krippendorff(OBSERVERS) == pytest.approx(0.743, abs=5e-4)
     assert agreement.krippendorff(OBSERVERS, order=[1, 2, 3, 4, 5], level="ordinal") == pytest.approx(0.815, abs=1e-3)
     assert agreement.krippendorff(OBSERVERS, order=[1, 2, 3, 4, 5], level="interval") == pytest.approx(0.849, abs=1e-3)
+
+
+def test_interval_alpha_goes_by_the_numbers_not_by_their_places():
+    ratings = [[1, 1], [1, 5], [5, 5], [2, 1], [5, 2]]                                       # 1 four times, 2 twice, 5 four times
+    observed = 2 * (16 + 1 + 9) / 10                                                         # mean squared distance within items
+    expected = 2 * (4 * 4 * 16 + 4 * 2 * 1 + 4 * 2 * 9) / (10 * 9)                           # of any two of the ten ratings
+    assert agreement.krippendorff(ratings, level="interval") == pytest.approx(1 - observed / expected, abs=1e-12)
+    assert agreement.krippendorff(ratings, level="interval") == pytest.approx(0.3036, abs=5e-5)
+    assert agreement.krippendorff(ratings, order=[5, 3, 1, 2], level="interval") == pytest.approx(0.3036, abs=5e-5)
+    with pytest.raises(KitError, match="'Minor'.*ordinal"):
+        agreement.krippendorff([["Minor", "No"], ["No", "No"]], ["Minor", "No"], "interval")
 
 
 def test_cohen_by_hand():
@@ -45,6 +57,22 @@ def test_fleiss_and_gwet_by_hand():
     assert agreement.gwet_ac1(ratings) == pytest.approx((agreed - gwet) / (1 - gwet))
 
 
+def test_gwet_counts_the_whole_scale_also_what_nobody_used():
+    ratings = [["No", "No", "Minor"], ["Severe", "Severe", "Severe"], ["No", "Minor", "No"], ["Severe", "No", "Severe"]]
+    agreed, shares = (1 / 3 + 1 + 1 / 3 + 1 / 3) / 4, (5 / 12, 2 / 12, 0, 5 / 12)            # No, Minor, Moderate (unused), Severe
+    for order, labels in ((GRADES, 4), (None, 3)):
+        chance = sum(share * (1 - share) for share in shares) / (labels - 1)
+        assert agreement.gwet_ac1(ratings, order) == pytest.approx((agreed - chance) / (1 - chance), abs=1e-12)
+    rows = {row["coefficient"]: row for row in agreement.report(ratings, GRADES, draws=20)}
+    assert rows["Gwet AC1"]["value"] == agreement.gwet_ac1(ratings, GRADES) != agreement.gwet_ac1(ratings)
+    assert agreement.gwet_ac1([["No", "No"]] * 5, GRADES) == 1 and agreement.gwet_ac1([["No", "No"]] * 5) is None
+
+
+def test_a_table_without_a_rating_says_so():
+    rows = agreement.report([[None, None]], draws=20) + agreement.report([[None, None]], GRADES, "Moderate", draws=20)
+    assert len(rows) == 15 and all(row["value"] is None and "undefined" in row["reason"] for row in rows)
+
+
 def test_gwet_stands_where_kappa_collapses():
     ratings = [["no", "no"]] * 90 + [["no", "yes"]] * 5 + [["yes", "no"]] * 5
     assert agreement.percent_agreement(ratings) == pytest.approx(0.9)
@@ -55,9 +83,6 @@ def test_three_raters_give_three_pairs_as_in_the_paper():
     assert list(agreement.pairwise_cohen([["a", "b", "a"], ["b", "b", "b"], ["a", "a", "a"]])) == ["1-2", "1-3", "2-3"]
     with pytest.raises(KitError, match="at least two raters"):
         agreement.fleiss([["a"], ["b"]])
-
-
-GRADES = ("No", "Minor", "Moderate", "Severe")
 
 
 def drawn(items=40, raters=3, missing=0.2, seed=0):
