@@ -30,6 +30,35 @@ def test_small_samples_of_one_distribution_are_not_at_zero_but_the_kernel_distan
     assert abs(frechet.kernel_distance(*rng.normal(size=(2, 300, 64)))) < 0.02
 
 
+def kernel_by_hand(first, second, skip_pairs):
+    """The unbiased estimator of Gretton et al. (2012), sum by sum."""
+    def mean(a, b, skip):
+        return np.mean([(x @ y / len(x) + 1) ** 3 for i, x in enumerate(a) for j, y in enumerate(b) if not (skip and i == j)])
+    return mean(first, first, True) + mean(second, second, True) - 2 * mean(first, second, skip_pairs)
+
+
+def test_kernel_distance_sum_by_sum():
+    rng = np.random.default_rng(5)
+    first, second = rng.normal(size=(9, 4)), rng.normal(size=(9, 4)) + 0.5
+    assert frechet.kernel_distance(first, second[:6]) == pytest.approx(kernel_by_hand(first, second[:6], False))
+    assert frechet.kernel_distance(first, second, paired=True) == pytest.approx(kernel_by_hand(first, second, True))
+    with pytest.raises(KitError, match="9 clips can not be paired with 6"):
+        frechet.kernel_distance(first, second[:6], paired=True)
+    with pytest.raises(KitError, match="N >= 2"):
+        frechet.kernel_distance(first[:1], second)
+    with pytest.raises(KitError, match="no finite numbers"):
+        frechet.kernel_distance(first, second * np.nan)
+
+
+def test_a_floor_of_another_number_of_clips_is_refused():
+    first, second, third = np.random.default_rng(6).normal(size=(3, 40, 3))
+    with pytest.raises(KitError, match="floor would stand on 30 clips and the distance on 40"):
+        frechet.report(first, second, third[:30], paired=False)
+    with pytest.raises(KitError, match="40 clips can not be paired with 30"):
+        frechet.report(first, second[:30], third)
+    assert frechet.report(first, second[:30], third, paired=False)["clips"] == 40
+
+
 def test_pairs_of_one_prompt_do_not_pull_the_kernel_distance_below_zero():
     rng = np.random.default_rng(0)
     prompts = 3 * rng.normal(size=(150, 16))
@@ -77,11 +106,21 @@ def test_fvd_on_a_torchscript_network_of_the_published_call(tmp_path):
     real, other = ((110 + 60 * rng.random((12, 16, 1, 1, 3)) + 20 * rng.random((12, 16, 24, 32, 3))).astype(np.uint8) for _ in range(2))
     dark = (0.5 * real).astype(np.uint8)
     assert features(real[:2]).shape == (2, 20) and np.abs(features(real[:2])).max() <= 1
-    found = frechet.fvd(dark, real, other, features)
+    found = frechet.fvd(list(dark), real, other, features)
     assert found["frechet"] > 5 * found["floor"] > 0 and found["clips"] == 12 and found["features_by"].startswith("I3D ")
     assert "bias" in found["warning"]
     with pytest.raises(KitError, match="16"):
         frechet.fvd(dark[:, :9], real, other, features)
+    with pytest.raises(KitError, match="floor would stand on 9 clips and the distance on 12"):
+        frechet.fvd(dark, real, other[:9], features)
+    with pytest.raises(KitError, match="float64"):
+        frechet.fvd(dark / 255, real, other, features)
+    with pytest.raises(KitError, match="real holds no clip"):
+        frechet.fvd(dark, [], other, features)
+    with pytest.raises(KitError, match=r"generated 32x20, 32x24; real 32x24.*size="):
+        frechet.fvd([dark[0], dark[1][:, :20]], real, other, features)
+    with pytest.raises(KitError, match=r"generated 32x20; real 32x24"):
+        frechet.fvd(dark[:, :, :20], real, other, features)
     with pytest.raises(KitError, match="i3d_torchscript"):
         frechet.i3d(tmp_path / "none.pt")
 
