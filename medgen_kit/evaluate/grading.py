@@ -21,6 +21,8 @@ def unacceptable(grades, needed=2, raters=3, rule="three"):
     """
     if rule not in RULES:
         raise KitError(f"rule '{rule}' is not one of {', '.join(RULES)}.")
+    if not 1 <= needed <= raters:
+        raise KitError(f"{needed} of {raters} raters can not be needed to find a clip unacceptable. Give needed= from 1 to {raters}.")
     return [one(list(item), number, needed, raters, rule) for number, item in enumerate(grades)]
 
 
@@ -63,16 +65,22 @@ def wilson(outcomes, level=0.95):
     return out | {"percent": 100 * bad / len(known), "low": 100 * float(low), "high": 100 * float(high)}
 
 
-def outcomes(rows, rule="three", needed=2, raters=3):
-    """{model: {prompt: True, False or None}} of a study's rows {"rater", "prompt", "model", "grade"}, for tests on the same prompts."""
+def outcomes(rows, rule="three", needed=2, raters=3, item="prompt"):
+    """{model: {prompt: True, False or None}} of a study's rows {"rater", "prompt", "model", "grade"}, for tests on the same prompts.
+
+    item: what tells a model's clips apart ("item" or "video" where one prompt has several clips of a model).
+    """
     found = {}
     for model in dict.fromkeys(row["model"] for row in rows):
-        table, prompts, _ = agreement.table([row for row in rows if row["model"] == model], "grade", "prompt")
+        table, prompts, _ = agreement.table([row for row in rows if row["model"] == model], "grade", item)
         found[model] = dict(zip(prompts, unacceptable(table, needed, raters, rule)))
     return found
 
 
-def per_model(rows, rule="three", needed=2, raters=3, level=0.95):
-    """One row per model: {"model"} and what `warping_error` gives. Rows of simulated raters give rows marked "simulated"."""
+def per_model(rows, rule="three", needed=2, raters=3, level=0.95, item="prompt"):
+    """One row per model: {"model"} and what `warping_error` gives. Rows of simulated raters give rows marked "simulated".
+
+    item: as for `outcomes`.
+    """
     return [{"model": model} | wilson(list(found.values()), level) | agreement.made_up(rows)
-            for model, found in outcomes(rows, rule, needed, raters).items()]
+            for model, found in outcomes(rows, rule, needed, raters, item).items()]

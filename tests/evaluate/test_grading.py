@@ -50,6 +50,9 @@ def test_what_can_not_be_graded_is_refused():
                                   ([("No",) * 3], "any", "rule 'any'")):
         with pytest.raises(KitError, match=message):
             grading.unacceptable(grades, rule=rule)
+    for needed in (0, 4):
+        with pytest.raises(KitError, match=f"{needed} of 3 raters"):
+            grading.unacceptable([("No",) * 3], needed=needed)
     assert grading.unacceptable([("No", "Severe", "Severe", "Severe", "No")], needed=3, raters=5) == [True]
 
 
@@ -57,6 +60,9 @@ def test_rows_of_a_study_per_model_and_prompt():
     said = {("A", "p1"): "Severe", ("A", "p2"): "No", ("B", "p1"): "No", ("B", "p2"): "Minor"}
     rows = [{"rater": r, "prompt": p, "model": m, "grade": grade} for (m, p), grade in said.items() for r in ("r1", "r2", "r3")]
     assert grading.outcomes(rows[:-1]) == {"A": {"p1": True, "p2": False}, "B": {"p1": False, "p2": None}}
+    alike = [row | {"video": f"{row['model']}/{row['prompt']}", "prompt": "a heart"} for row in rows]      # two clips of one prompt
+    assert grading.outcomes(alike, item="video")["A"] == {"A/p1": True, "A/p2": False}
+    assert [row["percent"] for row in grading.per_model(alike, item="video")] == [50, 0]
     table = {row["model"]: row for row in grading.per_model(rows)}
     assert table["A"]["percent"] == 50 and table["B"]["percent"] == 0 and "simulated" not in table["A"]
     assert grading.per_model([row | {"simulated": True} for row in rows])[0]["simulated"] is True

@@ -1,11 +1,6 @@
-"""The blind study: nothing that raters get tells the sides apart, answers are kept whole, no ratings means no number."""
+"""The blind study: nothing that raters get tells the sides apart, and answers are kept whole."""
 
-import csv
-import json
-import os
-import socket
 import sqlite3
-import stat
 import subprocess
 import sys
 import threading
@@ -15,41 +10,13 @@ import pytest
 
 from medgen_kit import video
 from medgen_kit.errors import KitError
-from medgen_kit.evaluate import grading, preference, study
+from medgen_kit.evaluate import study
 from medgen_kit.evaluate.study import making, store
-from medgen_kit.evaluate.study.invitations import links_path, tokens
-from medgen_kit.evaluate.study.widget import RatingForm
-
-
-def items(count=8):
-    dark, light = np.full((3, 32, 32, 3), 20, np.uint8), np.full((3, 32, 32, 3), 220, np.uint8)
-    return [{"prompt": f"a heart, number {i}", "clips": {"real": light, "generated": dark}} for i in range(count)]
-
-
-def answers(choice, first="No", second="No"):
-    return dict.fromkeys(study.QUESTIONS, choice) | {"distortion first": first, "distortion second": second}
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return study.make(tmp_path_factory.mktemp("made") / "study", items(), seed=4)
-
-
-@pytest.fixture
-def folder(made, tmp_path):
-    """A fresh copy of one study and its key."""
-    import shutil
-
-    shutil.copy(study.key_path(made), study.key_path(tmp_path / "study"))
-    return shutil.copytree(made, tmp_path / "study")
+from tests.evaluate.small_study import answers, clips_in, items
 
 
 def is_light(path):
     return video.read(path)[0][0, :16].mean() > 120
-
-
-def clips_in(key):
-    return {item: entry["clips"] for item, entry in key["items"].items()}
 
 
 def test_the_folder_does_not_leak_the_sides(folder):
@@ -103,13 +70,6 @@ def test_a_study_is_never_overwritten(folder):
     with pytest.raises(KitError, match="same two clips"):
         study.make(folder.parent / "new", [*items(1), {"prompt": "x", "clips": {"a": None, "b": None}}])
     assert not (folder.parent / "new").exists()
-
-
-def test_nobody_has_rated_gives_no_number(folder):
-    with pytest.raises(KitError, match="nobody has rated"):
-        study.analyse(folder)
-    with pytest.raises(KitError, match="holds no study"):
-        study.analyse(folder.parent)
 
 
 def test_answers_are_checked_and_the_latest_counts(folder):
@@ -187,156 +147,6 @@ def test_raters_at_once_neither_block_nor_mix(folder):
     assert all((row["answer"] == row["first"]) == (row["rater"] == "a") for row in asked)
 
 
-def test_analysis_unblinds_counts_and_agrees(folder):
-    clips = clips_in(making.read_key(folder))
-    for rater in ("r1", "r2", "simulated-3"):
-        for row in study.items_of(folder, rater):
-            real_first = clips[row["item"]][(folder / row["first"]).stem] == "real"
-            choice = "both fail" if row["item"] == "item 01" else "first" if real_first else "second"
-            bad = ("No", "Severe") if real_first else ("Moderate", "Minor")
-            study.rate(folder, rater, row["item"], answers(choice, *bad), comment="clear")
-    found = study.analyse(folder)
-    share = {(row["question"], row["answer"]): row["share"] for row in found["wins"]}
-    assert found["raters"] == 3 and found["simulated"] == 1 and found["items"] == 8
-    assert share["Visual Quality", "real"] == pytest.approx(7 / 8) and share["Visual Quality", "both fail"] == pytest.approx(1 / 8)
-    assert share["Visual Quality", "generated"] == 0
-    kappas = [row["kappa"] for row in found["agreement"] if row["what"] == "preference"]
-    assert kappas == pytest.approx([1, 1, 1]) and len(found["agreement"]) == 9
-    assert {row["answer"]: row["percent"] for row in found["warping"]} == {"generated": 100.0, "real": 0.0}
-    with pytest.raises(KitError, match="simulated rater already"):
-        store.enrol(folder, "r3", simulated=True)
-        store.enrol(folder, "r3")
-    asked, graded = study.open_up(folder)
-    shared = preference.shares([row for row in asked if row["question"] == "Visual Quality"])
-    assert {row["model"]: row["win"] for row in shared} == pytest.approx({"real": 7 / 8, "generated": 0})
-    assert {row["model"]: row["percent"] for row in grading.per_model(graded)} == {"generated": 100.0, "real": 0.0}
-
-
-def test_warping_needs_three_raters(folder):
-    study.rate(folder, "r1", "item 01", answers("first", "Severe", "Severe"))
-    found = study.analyse(folder)
-    assert found["warping"] == [] and found["agreement"] == []
-
-
-def test_export_closes_and_writes_tidy_tables(folder):
-    study.rate(folder, "r1", "item 01", answers("first", "Severe", "No"), comment="a, \"b\"")
-    looked = study.export(folder, folder.parent / "look", keep_open=True)
-    study.rate(folder, "r1", "item 02", answers("both fail"))
-    out = study.export(folder)
-    assert looked != out == folder.parent / "study_export"
-    asked, graded = (list(csv.DictReader((out / name).open(encoding="utf-8"))) for name in ("answers.csv", "grades.csv"))
-    assert len(asked) == 6 and len(graded) == 4 and len(list(csv.DictReader((looked / "answers.csv").open(encoding="utf-8")))) == 3
-    first = [row for row in asked if row["item"] == "item 01"]
-    assert {row["answer"] for row in first} <= {"real", "generated"} and all(row["answer"] == row["first"] for row in first)
-    assert {row["comment"] for row in first} == {"a, \"b\""} and {row["simulated"] for row in asked} == {"False"}
-    key = making.read_key(folder)["items"]["item 01"]
-    assert {row["video"]: row["grade"] for row in graded if row["item"] == "item 01"}[f"{first[0]['first']}/{key['origin']}"] == "Severe"
-    summary = json.loads((out / "summary.json").read_text())
-    assert summary["closed"] and summary["answers"] == 6 and summary["grades"] == 4 and summary["first_side_chosen"] == 1.0
-    with pytest.raises(KitError, match="was closed on"):
-        study.rate(folder, "r1", "item 03", answers("first"))
-    assert "closed" in study.form(folder, "r1").text.value
-    with pytest.raises(KitError, match="which raters may see"):
-        study.export(folder, folder / "out")
-
-
-def test_export_without_answers_or_key(folder):
-    summary = json.loads((study.export(folder, keep_open=True) / "summary.json").read_text())
-    assert summary["result"] is None and summary["reason"] == "nobody has rated yet" and summary["first_side_chosen"] is None
-    study.key_path(folder).unlink()
-    with pytest.raises(KitError, match="without the key"):
-        study.export(folder)
-    assert store.facts(folder)["closed"] == ""           # refused before it was closed
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr(RatingForm, "PAUSE", 0)
-
-
-def answer_all(form, option=0):
-    for entry in form.asked.values():
-        entry.value = entry.options[option][1]
-
-
-def test_the_form_asks_stores_and_goes_on(folder, quick):
-    form = study.form(folder, "r9")
-    assert form.at is None and "8 pairs" in form.text.value
-    form.begin.click()
-    assert form.at == 0 and "1 of 8" in form.head.value and form.back.disabled
-    assert [bytes(player.value) for player in form.players.values()] == [(folder / form.items[0][side]).read_bytes()
-                                                                       for side in ("first", "second")]
-    form.go.click()
-    assert "Please answer this too: Text Alignment" in form.said.value and "distortion of the second clip" in form.said.value
-    answer_all(form)
-    form.comment.value = "sharp"
-    form.go.click()
-    assert form.at == 1 and "Stored." in form.said.value and "1 stored" in form.head.value and form.comment.value == ""
-    assert all(entry.value is None for entry in form.asked.values())
-    form.back.click()
-    assert form.at == 0 and form.comment.value == "sharp" and all(entry.index == 0 for entry in form.asked.values())
-    form.asked["Visual Quality"].value = "both fail"
-    form.go.click()
-    rows = [row for row in study.answers(folder) if row["question"] == "Visual Quality"]
-    assert [row["answer"] for row in rows] == ["both fail"]
-
-
-def test_the_form_goes_on_where_the_rater_left(folder, quick):
-    form = study.form(folder, "r9")
-    form.begin.click()
-    answer_all(form)
-    form.go.click()
-    form.asked["Text Alignment"].value = "second"
-    form.comment.value = "half a th"
-    again = study.form(folder, "r9")                     # the browser was closed in the middle of the second pair
-    assert again.at == 1 and again.asked["Text Alignment"].value == "second" and again.comment.value == "half a th"
-    for _ in range(7):
-        answer_all(again, 1)
-        again.go.click()
-    assert again.at is None and "answered all 8 pairs" in again.text.value
-    assert "answered all" in study.form(folder, "r9").text.value
-    again.review.click()
-    assert again.at == 7 and again.asked["Text Alignment"].index == 1
-    assert len(study.answers(folder)) == 40
-
-
-def test_a_double_click_answers_one_pair(folder):
-    form = study.form(folder, "r9")
-    form.begin.click()
-    answer_all(form)
-    form.clock -= 1
-    form.go.click()
-    form.go.click()
-    assert form.at == 1 and "Stored." in form.said.value and len(study.answers(folder)) == 5
-
-
-def test_a_lost_disk_is_told_and_nothing_is_lost(folder, quick, monkeypatch):
-    form = study.form(folder, "r9")
-    form.begin.click()
-    answer_all(form)
-    (folder / store.FILE).rename(folder / "away")
-    form.go.click()
-    assert form.at == 0 and "holds no study" in form.said.value and all(entry.index == 0 for entry in form.asked.values())
-
-
-def test_links_are_secret_and_can_be_renewed(folder):
-    assert study.add_raters(folder, 2) == ["rater-1", "rater-2"] and study.add_raters(folder, 1) == ["rater-3"]
-    known = tokens(folder)
-    assert len(set(known.values())) == 3 and min(map(len, known.values())) >= 32
-    assert links_path(folder).parent == folder.parent
-    if os.name != "nt":
-        assert stat.S_IMODE(links_path(folder).stat().st_mode) == 0o600
-    everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-    assert not any(token.encode() in everything for token in known.values())
-    assert [store.rater_of(folder, token) for token in known.values()] == list(known)
-    assert [store.rater_of(folder, wrong) for wrong in ("", "x", "rater-1", None)] == [None] * 4
-    study.renew(folder, "rater-2")
-    assert store.rater_of(folder, known["rater-2"]) is None and store.rater_of(folder, tokens(folder)["rater-2"]) == "rater-2"
-    assert [row["link"] for row in study.links(folder, "https://x.org/")] == [f"https://x.org/?rater={t}" for t in tokens(folder).values()]
-    with pytest.raises(KitError, match="not a rater of this study"):
-        study.renew(folder, "rater-9")
-
-
 def test_a_network_drive_is_refused(folder, monkeypatch, tmp_path):
     table = tmp_path / "mounts"
     table.write_text(f"server:/x {folder.parent} nfs4 rw 0 0\n/dev/sda / ext4 rw 0 0\n")
@@ -347,52 +157,6 @@ def test_a_network_drive_is_refused(folder, monkeypatch, tmp_path):
         study.answers(folder)
 
 
-def test_serving_tells_what_is_open_and_what_is_missing(folder, monkeypatch):
-    from medgen_kit.evaluate.study import server
-
-    for name in (server.STUDY, "PYTHONPATH"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))                          # put back afterwards
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        with pytest.raises(KitError, match="can not be used .* --port 8877"):
-            study.serve(folder, taken.getsockname()[1])
-        port = taken.getsockname()[1]
-    with pytest.raises(KitError, match="holds no study"):
-        study.serve(folder.parent, port)
-    said = []
-    monkeypatch.setattr(server.StudyServer, "initialize", lambda self, argv: None)
-    monkeypatch.setattr(server.StudyServer, "start", lambda self: said.append(f"started {self.ip} {self.port}"))
-    study.serve(folder, port, "0.0.0.0", said.append)
-    assert any("only lock" in line and "TLS" in line for line in said) and any("No rater has a link yet" in line for line in said)
-    assert said[-1] == f"started 0.0.0.0 {port}"
-    said.clear()
-    study.add_raters(folder, 1)
-    study.serve(folder, port, say=said.append)
-    assert len(said) == 2 and said[0].startswith(f"Serving on http://127.0.0.1:{port}/") and said[1] == f"started 127.0.0.1 {port}"
-
-
-def test_the_form_needs_nothing_heavy():
-    code = ("import sys, medgen_kit.evaluate.study.page, medgen_kit.evaluate.study.widget\n"
-            "print([name for name in ('torch', 'scipy', 'cv2', 'av', 'pandas', 'sklearn', 'voila') if name in sys.modules])")
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-
-
 def test_sample_size():
     assert study.items_needed(0.10) == 97 and study.half_width(97) < 0.1 < study.half_width(96)
     assert study.items_needed(0.05) == 385
-
-
-def test_a_study_that_nobody_rated_is_not_closed_by_an_export(tmp_path):
-    from typer.testing import CliRunner
-
-    from medgen_kit import cli
-    frames = np.zeros((3, 32, 32, 3), np.uint8)
-    folder = study.make(tmp_path / "study", [{"prompt": "a heart", "clips": {"one": frames, "two": frames}}])
-    said = CliRunner().invoke(cli.typed, ["study", "export", str(folder)]).output
-    assert "Nobody has rated yet, so the study stays open" in said
-    item = study.items_of(folder, "rater-1")[0]["item"]
-    study.rate(folder, "rater-1", item, dict.fromkeys(study.QUESTIONS, "first") | {"distortion first": "No", "distortion second": "No"})
-    assert "The study stays open" in CliRunner().invoke(cli.typed, ["study", "export", str(folder), "--keep-open"]).output
-    assert "The study is closed" in CliRunner().invoke(cli.typed, ["study", "export", str(folder)]).output
-    assert "The study is closed" in CliRunner().invoke(cli.typed, ["study", "export", str(folder), "--keep-open"]).output

@@ -79,12 +79,14 @@ def serve(study_dir: str = STUDY, port: int = typer.Option(8866, min=1, max=6553
 @study_app.command()
 def export(study_dir: str = STUDY, out: str = typer.Option("", help="Folder for the tables. Empty: STUDY_DIR_export beside the study."),
            key: str = typer.Option("", help="The key, when it does not lie beside the study."),
-           keep_open: bool = typer.Option(False, "--keep-open", help="An interim look: the study goes on.")):
+           keep_open: bool = typer.Option(False, "--keep-open", help="An interim look: the study goes on."),
+           raters: int = typer.Option(3, min=1, help="Grades that a clip needs for the warping error."),
+           needed: int = typer.Option(2, min=1, help="How many of them make it unacceptable: Moderate or Severe.")):
     """Close the study and write answers.csv, grades.csv and summary.json with the names of the sides (evaluate.study.export).
 
     Example: medgen-kit study export my_study
     """
-    made = write_out(study_dir, out or None, key or None, keep_open)
+    made = write_out(study_dir, out or None, key or None, keep_open, raters, needed)
     closed = store.facts(study_dir)["closed"]
     typer.echo(f"answers.csv, grades.csv and summary.json are in {made}. " + (
         "The study is closed: raters see that, and no more answers are taken." if closed else "The study stays open." if keep_open else

@@ -1,6 +1,8 @@
 """What the raters said: answers with their names again, shares with intervals, agreement, and tidy tables to take away."""
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -47,20 +49,26 @@ def open_up(folder, key=None):
     return preferred, graded
 
 
-def analyse(folder, key=None, draws=2000, seed=0):
+def analyse(folder, key=None, draws=2000, seed=0, raters=3, needed=2):
     """What the raters said: {"raters", "simulated" (how many of them are programs), "items", "wins", "agreement", "warping": rows}.
 
+    People and programs are never counted together: where both rated, each has rows of its own, and every row says "simulated".
     wins: per question and name the share of answers won, with a bootstrap interval over items, and the share where both failed.
-    warping: the paper's rule, per name, on clips that exactly three raters graded. KitError when nobody has rated yet.
+    warping: rows of `grading.per_model`: a clip is unacceptable when `needed` of its `raters` grades say so (the paper: 2 of 3); clips
+    with fewer grades are undecided. KitError when nobody has rated yet.
     """
     preferred, graded = open_up(folder, key)
     if not preferred:
         raise KitError(f"nobody has rated the study in {Path(folder).name} yet, so there is no result. "
                        "Ask two or three people to use study.form.")
     who = {row["rater"]: row["simulated"] for row in preferred}
-    return {"raters": len(who), "simulated": sum(who.values()), "items": len({row["item"] for row in preferred}),
-            "wins": wins(preferred, read_key(folder, key)["names"], draws, seed), "agreement": agreements(preferred, graded),
-            "warping": warping(graded)}
+    names, out = read_key(folder, key)["names"], {"wins": [], "agreement": [], "warping": []}
+    for simulated in sorted(set(who.values())):
+        asked, marked = ([row for row in rows if row["simulated"] == simulated] for rows in (preferred, graded))
+        parts = wins(asked, names, draws, seed), agreements(asked, marked), warping(marked, raters, needed)
+        for name, rows in zip(out, parts):
+            out[name] += [row | {"simulated": simulated} for row in rows]
+    return {"raters": len(who), "simulated": sum(who.values()), "items": len({row["item"] for row in preferred})} | out
 
 
 def wins(preferred, names, draws, seed):
@@ -83,7 +91,10 @@ def wins(preferred, names, draws, seed):
 
 
 def agreements(preferred, graded):
-    """Cohen's kappa of every pair of raters on preference (all questions) and on distortion grades, as table 9 of the paper."""
+    """Cohen's kappa of every pair of raters on preference (all questions) and on distortion grades, as table 9 of the paper.
+
+    pair: "rater-2-rater-10", the raters by their names, in the order of their numbers.
+    """
     if len({row["rater"] for row in preferred}) < 2:
         return []
     asked = [row | {"asked": (row["item"], row["question"])} for row in preferred]
@@ -92,50 +103,76 @@ def agreements(preferred, graded):
     for title, (ratings, _, raters), order, weights in (
             ("preference", chosen, None, None), ("distortion grade", graded, grading.GRADES, None),
             ("distortion grade, quadratic weights", graded, grading.GRADES, "quadratic")):
-        by_name = [list(one) for one in zip(*(column for _, column in sorted(zip(raters, zip(*ratings)))))]
-        out += [{"what": title, "pair": pair, "kappa": value} for pair, value in agreement.pairwise_cohen(by_name, order, weights).items()]
+        places = sorted(range(len(raters)), key=lambda place: by_number(raters[place]))
+        kappas = agreement.pairwise_cohen([[row[place] for place in places] for row in ratings], order, weights,
+                                          [raters[place] for place in places])
+        out += [{"what": title, "pair": pair, "kappa": value, "reason": agreement.UNDEFINED if value is None else ""}
+                for pair, value in kappas.items()]
     return out
 
 
-def warping(graded):
-    """The paper's warping error per name, where exactly three raters graded the clip."""
-    clips = {}
-    for row in graded:
-        clips.setdefault(row["model"], {}).setdefault(row["video"], []).append(row["grade"])
-    whole = {name: [grades for grades in found.values() if len(grades) == 3] for name, found in sorted(clips.items())}
-    found = {name: grading.warping_error(grades) for name, grades in whole.items() if grades}
-    return [{"answer": name} | {part: row[part] for part in ("percent", "low", "high")} | {"clips": row["items"]}
-            for name, row in found.items()]
+def by_number(name):
+    """A name as a key to sort by: rater-2 before rater-10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
-def export(folder, out=None, key=None, keep_open=False):
+def warping(graded, raters, needed):
+    """The warping error per name: rows of `grading.per_model`, with the reason where there is no figure."""
+    most = max(Counter(row["video"] for row in graded).values(), default=0)
+    if most <= raters:
+        rows = grading.per_model(graded, needed=needed, raters=raters, item="video")
+    else:
+        why = (f"clips have up to {most} grades, but the rule is made for {raters} raters. Say how many of how many must find a clip "
+               f"unacceptable: raters={most}, needed={most // 2 + 1} (in a terminal --raters and --needed).")
+        clips = Counter(model for model, _ in {(row["model"], row["video"]) for row in graded})
+        rows = [{"model": model} | grading.wilson([None] * count) | {"reason": why} for model, count in clips.items()]
+    return [row | {"reason": row.get("reason", "")} for row in sorted(rows, key=lambda row: row["model"])]
+
+
+def export(folder, out=None, key=None, keep_open=False, raters=3, needed=2):
     """Close a study and write what was said, with names: OUT/answers.csv, grades.csv and summary.json; returns OUT.
 
     out: by default STUDY_export beside the study folder. keep_open: an interim look; the study takes answers on, as does one that nobody
-    has rated yet. A study that is closed stays closed.
+    has rated yet. A study that is closed stays closed. raters, needed: as for `analyse`. Text that a spreadsheet would take for a formula
+    stands behind a ' in the CSV files.
     """
+    store.facts(folder)                                  # a study that is not there is told first
     folder, out = Path(folder), Path(out or beside(folder, "export"))
     if folder.resolve() in (out.resolve(), *out.resolve().parents):
         raise KitError(f"{out} lies in the study folder, which raters may see. Write the results elsewhere.")
-    read_key(folder, key)                                # before the study is closed
+    read_key(folder, key)                                # this and a rule that can not be are told before the study is closed
+    grading.unacceptable([], needed, raters)
     if not keep_open and any(store.done(folder, rater) for rater in store.raters(folder)):
         store.close(folder)
     preferred, graded = open_up(folder, key)
-    write_csv(out / "answers.csv", preferred, RATED)
-    write_csv(out / "grades.csv", graded, GRADED)
-    write_text(out / "summary.json", json.dumps(summary(folder, preferred, graded, key), indent=1, ensure_ascii=False))
+    said = summary(folder, preferred, graded, key, raters, needed)
+    write_csv(out / "answers.csv", map(no_formulas, preferred), RATED)
+    write_csv(out / "grades.csv", map(no_formulas, graded), GRADED)
+    write_text(out / "summary.json", json.dumps(said, indent=1, ensure_ascii=False, allow_nan=False))
     return out
 
 
-def summary(folder, preferred, graded, key=None):
+def no_formulas(row):
+    """The row with a ' before every text that begins as a spreadsheet's formula does: a rater's comment is never one."""
+    return {name: f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+            for name, cell in row.items()}
+
+
+def first_side_chosen(preferred, simulated):
+    """Share, 0..1, of the decided answers of people, or of programs, that went to the clip shown first; None where there is none."""
+    first = [row["answer"] == row["first"] for row in preferred if row["answer"] != BOTH_FAIL and row["simulated"] == simulated]
+    return sum(first) / len(first) if first else None
+
+
+def summary(folder, preferred, graded, key=None, raters=3, needed=2):
     """Who answered how much, and the figures of `analyse` (None, with a reason, when nobody has rated)."""
     about, who = store.facts(folder), store.raters(folder)
-    first = [row["answer"] == row["first"] for row in preferred if row["answer"] != BOTH_FAIL]
     return {"study": Path(folder).resolve().name, "names": read_key(folder, key)["names"], "items": about["items"],
             "created": about["created"], "closed": about["closed"] or None, "version": about["version"],
             "raters": [{"rater": rater, "simulated": made_up, "items_answered": len(store.done(folder, rater))}
                        for rater, made_up in who.items()],
             "answers": len(preferred), "grades": len(graded),
-            "first_side_chosen": sum(first) / len(first) if first else None,
-            "result": analyse(folder, key) if preferred else None,
+            "first_side_chosen": first_side_chosen(preferred, simulated=False),
+            "first_side_chosen_simulated": first_side_chosen(preferred, simulated=True),
+            "result": analyse(folder, key, raters=raters, needed=needed) if preferred else None,
             "reason": "" if preferred else "nobody has rated yet"}
