@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -110,12 +111,16 @@ class Clip:
 
 
 def inside(folder, name):
-    """`folder / name`, refused (KitError) when the name is empty, absolute or climbs out of the folder."""
-    folder = Path(folder).resolve()
-    path = (folder / str(name)).resolve()
-    if not name or folder not in path.parents:
-        raise KitError(f"metadata names '{name}', which is not a file inside {folder}. Paths must be relative and stay inside.")
-    return folder / str(name)
+    """`folder / name`, refused (KitError) when the name is empty, absolute, has a ".." or leads out of the folder through a link."""
+    folder, own = Path(folder).resolve(), Path(str(name))
+    try:
+        good = name and not own.is_absolute() and ".." not in own.parts and folder in Path(os.path.realpath(folder / own)).parents
+    except ValueError:                                    # letters that no file name can have
+        good = False
+    if not good:
+        raise KitError(f"metadata names '{name}', which is not a file inside {folder}. Paths must be relative, without '..', and stay "
+                       "inside.")
+    return folder / own
 
 
 def write_text(path, text):

@@ -51,32 +51,57 @@ def use_threads(count):
     torch.set_num_threads(max(1, min(count, facts()["cores"])))
 
 
-def side_by_side(function, jobs, workers):
+def side_by_side(function, jobs, workers, died=None):
     """Yield (number of the job, function(*job)) as the jobs finish, `workers` at a time, each in a process with one CPU thread.
 
     function: of a module; arguments and results are pickled. Small trainings gain little from a second thread, so side by side is
     quicker than one after the other. With one worker, one core or a GPU the jobs run here, in order.
-    """
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from concurrent.futures.process import BrokenProcessPool
 
+    died: the result of a job that ends its process (a decoder that crashes). The jobs that were at work when a process ended are done
+    again one by one, each in a process of its own; the one that ends it again has this result, and the others go on. Then one core or a
+    GPU means one process at a time; only with workers=1 the jobs run here. None: a KitError at the first process that ends.
+    """
     jobs, here = list(jobs), facts()
-    workers = 1 if here["gpu"] else min(workers, len(jobs), here["cores"])
-    if workers < 2:
+    beside = 1 if here["gpu"] else min(workers, len(jobs), here["cores"])
+    if beside < 2 and (died is None or workers < 2):
         yield from ((number, function(*job)) for number, job in enumerate(jobs))
         return
+    left = list(range(len(jobs)))
+    while left:
+        for number in (yield from _in_processes(function, jobs, left, min(beside, len(left)))):
+            if died is None:
+                raise KitError("a worker process was ended from outside, most often because memory ran out. Close other programs, or set "
+                               "workers: 1 in the profile, and run the same cell again; jobs that were finished are not repeated.")
+            if (yield from _in_processes(function, jobs, [number], 1)):
+                yield number, died
+
+
+def _in_processes(function, jobs, left, workers):
+    """Yield (number, result) of the jobs `left`, which are taken out of the list when they begin; returns the numbers of those that were at
+    work when a process ended, [] when none did. No more than `workers` have begun, so the guilty one is among them."""
+    import multiprocessing
+    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+    from concurrent.futures.process import BrokenProcessPool
+
+    running = {}
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker) as pool:
-        with _hidden_main():
-            waiting = {pool.submit(function, *job): number for number, job in enumerate(jobs)}
         try:
-            for job in as_completed(waiting):
-                yield waiting[job], job.result()
-        except BrokenProcessPool as error:
-            raise KitError("a worker process was ended from outside, most often because memory ran out. Close other programs, or set "
-                           "workers: 1 in the profile, and run the same cell again; jobs that were finished are not repeated.") from error
+            while left or running:
+                while left and len(running) < workers:
+                    with _hidden_main():
+                        job = pool.submit(function, *jobs[left[0]])
+                    running[job] = left.pop(0)
+                done = wait(running, return_when=FIRST_COMPLETED).done
+                ended = [job for job in done if not isinstance(job.exception(), BrokenProcessPool)]
+                for job in ended:
+                    yield running.pop(job), job.result()
+                if len(ended) < len(done):
+                    break
+        except BrokenProcessPool:
+            pass
         finally:
             pool.shutdown(cancel_futures=True)
+    return list(running.values())
 
 
 def _begin_worker():

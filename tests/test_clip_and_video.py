@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medgen_kit import Clip, KitError, VideoError, read_folder, video, write_folder
-from medgen_kit.clip import validate_folder, write_csv, write_text
+from medgen_kit.clip import inside, validate_folder, write_csv, write_text
 from medgen_kit.errors import DiskError, disk_advice
 
 
@@ -55,6 +55,17 @@ def test_a_path_that_climbs_out_is_refused(tmp_path, frames):
     write_text(tmp_path / "metadata.jsonl", json.dumps(row | {"file_name": "../outside.mp4"}))
     with pytest.raises(KitError, match="inside"):
         read_folder(tmp_path)
+
+
+def test_only_plain_names_are_inside_a_folder(tmp_path):
+    (tmp_path / "set" / "sub").mkdir(parents=True)
+    (tmp_path / "set" / "out").symlink_to(tmp_path)
+    (tmp_path / "set" / "loop").symlink_to("loop")
+    assert inside(tmp_path / "set", "sub/a.mp4") == tmp_path.resolve() / "set" / "sub" / "a.mp4"
+    assert inside(tmp_path / "set", "loop").name == "loop"
+    for name in ("", None, ".", "/", "../a.mp4", "sub/../a.mp4", str(tmp_path / "set" / "a.mp4"), "out/a.mp4", "a\0.mp4", "\ud83d.mp4"):
+        with pytest.raises(KitError, match="without '..'"):
+            inside(tmp_path / "set", name)
 
 
 def test_broken_metadata_names_its_line(tmp_path, frames):

@@ -27,6 +27,16 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def work(folder, number, deadly=(), killed_once=()):
+    """A job that leaves a mark of every try, and ends its process as it is told; half a second, so that two are at work at a time."""
+    mark = Path(folder) / f"{number}.tries"
+    mark.write_text(mark.read_text() + "+" if mark.is_file() else "+")
+    time.sleep(0.5)
+    if number in deadly or number in killed_once and mark.read_text() == "+":
+        die()
+    return number, os.getpid()
+
+
 @pytest.fixture
 def two_cores(monkeypatch):
     monkeypatch.setattr(machine, "facts", lambda: {"gpu": None, "cores": 2})
@@ -51,6 +61,23 @@ def test_errors_come_back_whole(two_cores):
     assert caught.value.reason == "empty" and "the file is empty. [empty]" in str(caught.value)
     with pytest.raises(KitError, match="worker process was ended"):
         list(machine.side_by_side(die, [(), ()], 2))
+
+
+def test_a_job_that_ends_its_process_has_the_result_it_was_given_and_the_others_go_on(two_cores, tmp_path):
+    jobs = [(tmp_path, number, (1, 4), (2,)) for number in range(6)]
+    found = list(machine.side_by_side(work, jobs, 2, "died"))
+    assert sorted(number for number, _ in found) == [0, 1, 2, 3, 4, 5]
+    found = dict(found)
+    assert found[1] == found[4] == "died" and [found[n][0] for n in (0, 2, 3, 5)] == [0, 2, 3, 5]
+    tries = [(tmp_path / f"{number}.tries").read_text() for number in range(6)]
+    assert tries[1] == tries[4] == "++" and all(len(tried) <= 2 for tried in tries)
+
+
+def test_one_core_or_a_gpu_still_keeps_a_deadly_job_out_of_this_process(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "facts", lambda: {"gpu": "a card", "cores": 2})
+    found = dict(machine.side_by_side(work, [(tmp_path, number, (0,)) for number in range(2)], 2, "died"))
+    assert found[0] == "died" and found[1][0] == 1 and found[1][1] != os.getpid()
+    assert dict(machine.side_by_side(work, [(tmp_path, 5)], 1, "died")) == {0: (5, os.getpid())}
 
 
 SCRIPT = """

@@ -14,7 +14,8 @@ def evaluate(videos_dir: str = typer.Argument(help="Folder of videos, ours or an
              categories: str = typer.Option("", help='{"name.mp4": "category"} as .json. Empty: video_category of the metadata.'),
              max_frames: int = typer.Option(None, help="Measure only the first so many frames of each clip. Empty: all."),
              warping_error: float = typer.Option(None, help="Percent of clips that people refused, for the paper's total."),
-             workers: int = typer.Option(2, help="Clips at a time.")):
+             workers: int = typer.Option(2, help="Clips at a time, at least 1. With 1 no process is started, so a file that "
+                                                 "crashes a decoder ends the run.")):
     """Score a folder of videos: intervals, controls, worst clips and the paper's table on one page (evaluate.report.evaluate).
 
     Example: medgen-kit evaluate my_clips --prompts my_clips/prompts.json --out my_report

@@ -1,7 +1,9 @@
 """Which prompt belongs to which video file: the one reader of prompts for reports, VBench files and studies."""
 
 import json
-from pathlib import Path, PurePosixPath
+import os
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from unicodedata import normalize
 
 from ..clip import rows_of
 from ..errors import KitError
@@ -14,7 +16,7 @@ def read_prompts(path):
     """{file name: prompt} of a file of prompts, in its order.
 
     path: .json with {"name.mp4": "prompt"} (as VBench and `medgen-kit sample` write it), or a table metadata.jsonl, .csv or .parquet with
-    `file_name` and one of TEXTS. A name keeps its folders ("a/b.mp4"), with forward slashes. KitError that names the file and the line.
+    `file_name` and one of TEXTS. A name is as `clean` gives it. KitError that names the file and the line.
     """
     path = Path(path)
     if path.is_dir():
@@ -36,6 +38,16 @@ def read_prompts(path):
 
 
 def named(path):
+    """Yield (where it stands, file name, prompt) of a file of prompts; nothing is known of the prompt but that it can be written again."""
+    for where, name, prompt in entries(path):
+        try:
+            f"{name}{prompt}".encode()
+        except UnicodeEncodeError as error:
+            raise KitError(f"{path}, {where}: a letter is broken ({error.object[error.start]!r} is half of one).") from error
+        yield where, name, prompt
+
+
+def entries(path):
     """Yield (where it stands, file name, prompt) of a file of prompts, not looked at yet."""
     if path.suffix.lower() == ".json":
         try:
@@ -53,5 +65,21 @@ def named(path):
 
 
 def clean(name):
-    """A file name with forward slashes and without a leading "./"."""
+    """A file name as it is compared: its folders kept ("a/b.mp4"), with forward slashes, without a leading "./"."""
     return PurePosixPath(name.strip().replace("\\", "/")).as_posix()
+
+
+def is_absolute(name):
+    """True for a path that begins at the root of a disk, here or on Windows."""
+    return PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute()
+
+
+def in_folder(folder, name):
+    """A name of `clean` with its letters as the disk has them: an accent may be a part of its letter or a sign of its own (Unicode's NFC
+    and NFD). A name that is absolute or has a ".." stays as it is."""
+    here, parts = Path(folder), []
+    for part in () if is_absolute(name) or ".." in name.split("/") else PurePosixPath(name).parts:
+        if not part.isascii() and here.is_dir() and not os.path.lexists(here / part):
+            part = next((own for own in sorted(os.listdir(here)) if normalize("NFC", own) == normalize("NFC", part)), part)
+        here, parts = here / part, [*parts, part]
+    return "/".join(parts) or name

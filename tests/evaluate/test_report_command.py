@@ -18,7 +18,7 @@ from medgen_kit.evaluate.report import beside_paper, beside_real, items, rows
 from tests.evaluate.stubs import waves
 
 BAD = {"corrupt.mp4": "not a video", "empty.mp4": "empty", "lost.mp4": "no such file", "one.mp4": "one frame",
-       "still.gif": "picture, not a video", "torn.mp4": "breaks off|can be decoded", "../away.mp4": "outside of the folder"}
+       "still.gif": "picture, not a video", "torn.mp4": "breaks off|can be decoded", "../away.mp4": "with '..'"}
 
 
 def strict(path):

@@ -1,18 +1,21 @@
 """What lies in a folder of videos to be judged: its files, and the prompt, category and modality that belong to each."""
 
 import json
+import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ...clip import TABLES, inside, rows_of
 from ...curate.listing import KINDS
 from ...errors import KitError
-from ..prompt_file import KINDS as PROMPT_KINDS, clean, named, read_prompts
+from ..prompt_file import KINDS as PROMPT_KINDS, clean, in_folder, is_absolute, named, read_prompts
 
 VIDEOS = (*KINDS, ".gif")
 BESIDE = (*TABLES, "prompts.json")              # files of prompts that are found by themselves, the first that is there
 NO_FILE = "the prompts name it, but there is no such file in the folder"
 OUTSIDE = "the prompts name a file outside of the folder, which is not read"
+NOT_PLAIN = "the prompts name it by an absolute path or with '..': write its name as it is in the folder of the videos"
+NO_REGULAR = "it is no regular file (a folder, a pipe or a device)"
 BAD_NAME = "its name is not valid UTF-8: rename it"
 
 
@@ -34,46 +37,68 @@ def items_of(folder, prompts=None, categories=None):
     a VideoFolder of ours; hidden files are left out.
 
     prompts: a file (see `read_prompts`), {name: prompt}, or None for a metadata table or prompts.json in the folder. categories:
-    {name: category} or a file of the same kinds; else the metadata's video_category. A name without a file is an item with a problem.
+    {name: category} or a file of the same kinds; else the metadata's video_category. What is named and can not be read is an item with a
+    problem, so no file counts twice.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise KitError(f"{folder} is not a folder. Name the folder that holds the videos.")
     if prompts is None:
         prompts = next((folder / name for name in BESIDE if (folder / name).is_file()), {})
-    texts = prompts if isinstance(prompts, dict) else texts_of(prompts)
-    about = facts_of(folder, prompts)
-    said = {} if categories is None else categories if isinstance(categories, dict) else texts_of(categories)
+    texts, said = texts_in(folder, prompts), texts_in(folder, categories or {})
+    about = {in_folder(folder, name): facts for name, facts in facts_of(folder, prompts).items()}
     found = []
-    for name, path, problem in files_of(folder, texts):
+    for name, path, problem in [*files_of(folder, texts), *others_of(folder, texts)]:
         category, modality = about.get(name, ("", ""))
-        found.append(Item(name, path, texts.get(name) or None, said.get(name) or category, modality, problem))
-    here = {item.name for item in found}
-    for name, text in texts.items():
-        if name not in here:
-            found.append(Item(name, folder / name, text or None, said.get(name) or about.get(name, ("", ""))[0],
-                              about.get(name, ("", ""))[1], problem_of(folder, name)))
+        found.append(Item(shown(name), path, texts.get(name) or None, said.get(name) or category, modality, problem))
     return sorted(found, key=lambda item: item.name), "" if isinstance(prompts, dict) else Path(prompts).name
-
-
-def problem_of(folder, name):
-    """Why a named file can not be read: it is not there, or it lies outside of the folder; "" when it can."""
-    try:
-        return "" if inside(folder, name).is_file() else NO_FILE
-    except KitError:
-        return OUTSIDE
 
 
 def files_of(folder, texts):
     """Yield (name, path, problem) of the videos in a folder: by their ending, or because a prompt belongs to them."""
     for path in folder.iterdir():
-        if path.name.startswith(".") or path.is_dir() or path.suffix.lower() not in VIDEOS and path.name not in texts:
+        if path.name.startswith(".") or path.suffix.lower() not in VIDEOS and path.name not in texts:
             continue
         try:
             path.name.encode("utf-8")
-            yield path.name, path, ""
+            yield path.name, path, "" if os.path.isfile(path) or not os.path.exists(path) else NO_REGULAR
         except UnicodeEncodeError:
             yield path.name.encode("utf-8", "replace").decode(), path, BAD_NAME
+
+
+def others_of(folder, texts):
+    """Yield (name, path, problem) of what the prompts name besides `files_of`: in sub-folders, outside, or nowhere."""
+    for name in texts:
+        path = folder / name
+        if is_absolute(name) or ".." in name.split("/"):
+            yield name, path, NOT_PLAIN
+        elif name.startswith(".") or "/" in name or not os.path.lexists(path):
+            yield name, path, problem_of(folder, name)
+
+
+def problem_of(folder, name):
+    """Why a named file can not be read: it is not there, no file, or lies outside of the folder; "" when it can."""
+    try:
+        path = inside(folder, name)
+    except KitError:
+        return OUTSIDE
+    return "" if os.path.isfile(path) else NO_REGULAR if os.path.exists(path) else NO_FILE
+
+
+def shown(name):
+    """A name as the report has it; of an absolute path the last part alone."""
+    return f".../{PurePosixPath(name).name}" if is_absolute(name) else name
+
+
+def texts_in(folder, texts):
+    """{name as it is in the folder: text} of a file of texts or {name: text}; KitError where two names mean one file."""
+    found = {}
+    for name, text in (texts if isinstance(texts, dict) else texts_of(texts)).items():
+        own = in_folder(folder, clean(name))
+        if own in found:
+            raise KitError(f"{name} is named twice, in two spellings. Keep one of the two.")
+        found[own] = text
+    return found
 
 
 def texts_of(path):

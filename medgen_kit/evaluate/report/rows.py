@@ -18,6 +18,8 @@ OWN, SMALL = 8, 12                     # memory that measuring takes: times the 
 ALL_FRAMES = "all frames of a clip"
 PRIVATE = ("found", "problem")
 SHARE = 0.5                            # of the machine's memory that all workers together may take
+DIED = {"reason": "the process that measured it was ended, twice: the file crashes a decoder, or there was not enough memory",
+        "facts": {}, "results": {}}
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Meter:
 
 def meter(backbone="light", align_folder=None, weights=None, max_frames=None, workers=2):
     """The `Meter` for this machine; KitError for a backbone or network that is not there, before any clip is read."""
+    if workers < 1:
+        raise KitError(f"workers is {workers}; clips are measured by at least one process at a time (--workers 1).")
     if max_frames is not None and max_frames < 2:
         raise KitError(f"max_frames is {max_frames}; metrics compare frames, so at least 2 are needed.")
     align_folder, weights = (str(folder) if folder else None for folder in (align_folder, weights))
@@ -61,7 +65,7 @@ def mark_of(*facts):
 
 
 def file_hash(path):
-    """SHA-256 of a file; "" for one that can not be read."""
+    """SHA-256 of a file; "" for one that can not be read. A pipe would never end: see `items.problem_of`."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -178,14 +182,15 @@ def line(key, found):
 def measured(jobs, function, ledger, workers, say=None, what="clips"):
     """{key: found} of jobs {key: arguments of `function`}; only what the ledger does not hold is computed, `workers` at a time.
 
-    What has no score is not kept: it is tried again the next time (the file may be whole by then, or the memory larger).
+    What has no score is not kept: it is tried again the next time (the file may be whole by then, or the memory larger). A file that ends
+    its process has the reason DIED.
     """
     found = {key: ledger.rows[key] for key in jobs if key in ledger.rows}
     missing = [key for key in jobs if key not in found]
     if say and missing:
         say(f"{what}: {len(missing)} to measure" + (f", {len(found)} are measured already." if found else "."))
     step = max(1, len(missing) // 5)
-    for done, (number, result) in enumerate(machine.side_by_side(function, [jobs[key] for key in missing], workers), 1):
+    for done, (number, result) in enumerate(machine.side_by_side(function, [jobs[key] for key in missing], workers, DIED), 1):
         found[missing[number]] = result
         if not result["reason"]:
             ledger.add(missing[number], result)
