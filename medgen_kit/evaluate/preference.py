@@ -51,7 +51,7 @@ def shares(rows, draws=2000, level=0.95, seed=0):
     """Win, both fail and loss as shares 0..1 of the answers, per model against every other and against "all".
 
     Rows {"model", "against", "answers", "win", "both_fail", "loss", "win_low", "win_high", "both_fail_low", "both_fail_high"}; intervals
-    by bootstrap over prompts, None with a single prompt.
+    as `share_interval` gives them.
     """
     rows = list(rows)
     table, pairs, models = counts(rows)
@@ -64,13 +64,28 @@ def shares(rows, draws=2000, level=0.95, seed=0):
             win, loss, fail = part.sum(0) / part.sum()
             row = {"model": model, "against": against, "answers": int(part.sum()), "win": float(win), "both_fail": float(fail),
                    "loss": float(loss)}
-            drawn = weights @ part
-            drawn = drawn[drawn.sum(1) > 0]
             for name, column in (("win", 0), ("both_fail", 2)):
-                ends = between(drawn[:, column] / drawn.sum(1), level) if len(table) > 1 else (None, None)
-                row |= {f"{name}_low": ends[0], f"{name}_high": ends[1]}
+                row[f"{name}_low"], row[f"{name}_high"] = share_interval(part[:, column], part.sum(1), weights, level)
             out.append(row | made_up(rows))
     return out
+
+
+def share_interval(count, total, weights, level):
+    """(low, high) of sum(count) / sum(total), arrays [prompts], by bootstrap over prompts (`weights` of `resample`).
+
+    Where all or none of the answers count no draw differs from another: the exact interval (Clopper-Pearson) of as many prompts instead.
+    (None, None) with a single prompt, and where every prompt has the same share in between.
+    """
+    from scipy.stats import binomtest
+
+    asked = int((total > 0).sum())
+    if asked < 2:
+        return None, None
+    if count.sum() in (0, total.sum()):
+        found = binomtest(asked if count.sum() else 0, asked).proportion_ci(level, "exact")
+        return float(found.low), float(found.high)
+    below = weights @ total
+    return spread((weights @ count)[below > 0] / below[below > 0], level, False)
 
 
 def connected(edges):
@@ -181,7 +196,8 @@ def ranking(rows, draws=2000, level=0.95, seed=0, ties=False):
     All answers to a prompt are drawn together, whoever gave them. models: {"rank", "model", "strength", "low", "high", "rank_low",
     "rank_high", "first" (share of draws in which it leads), "elo"}, the strongest first. pairs: {"model", "against", "beats" (chance to
     win a decided answer), "low", "high", "stronger" (share of draws in which it is the stronger)}. ties: Davidson's model in place of
-    Bradley and Terry's. infinite: draws that needed PRIOR. low and high are None with a single prompt.
+    Bradley and Terry's. infinite: draws that needed PRIOR. What rests on a single deciding prompt, or comes out alike in every draw, has
+    no interval: its low and high, ranks and share of draws are None, and `note` says why.
     """
     rows = list(rows)
     point = strengths(rows, ties)
@@ -190,24 +206,38 @@ def ranking(rows, draws=2000, level=0.95, seed=0, ties=False):
         return {"models": [], "pairs": [], "prompts": len(table), "draws": 0, "infinite": 0, "note": point["note"]} | made_up(rows)
     drawn, infinite = steady((resample(len(table), draws, seed) @ table.reshape(len(table), -1)).reshape(draws, -1, 3), pairs, len(models))
     found = fit(drawn, pairs, len(models), ties)[0]
-    single, order = len(table) < 2, sorted(models, key=lambda model: -point["strength"][model])
+    thin, standings = on_one_prompt(table, pairs, models, ties), elo(rows, seed=seed)
     best = 1 + (found[:, None, :] > found[:, :, None] + 1e-9).sum(2)     # [D, K]: a rank is one more than the number of stronger models
-    standings = elo(rows, seed=seed)
-    out = {"models": [], "pairs": [], "prompts": len(table), "draws": draws, "infinite": int(infinite.sum()),
-           "note": "one prompt has no spread, so there are no intervals" if single else point["note"]}
+    order, out = sorted(models, key=lambda model: -point["strength"][model]), {"models": [], "pairs": []}
     for rank, model in enumerate(order, 1):
         k = models.index(model)
-        low, high = (None, None) if single else between(found[:, k], level)
+        low, high = spread(found[:, k], level, model in thin)
         ranks = np.quantile(best[:, k], [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
-        out["models"].append({"rank": rank, "model": model, "strength": point["strength"][model], "low": low, "high": high,
-                              "rank_low": None if single else int(ranks[0]), "rank_high": None if single else int(ranks[1]),
-                              "first": None if single else float((best[:, k] == 1).mean()), "elo": standings[model]} | made_up(rows))
+        told = {"rank_low": int(ranks[0]), "rank_high": int(ranks[1]), "first": float((best[:, k] == 1).mean())}
+        out["models"].append({"rank": rank, "model": model, "strength": point["strength"][model], "low": low, "high": high}
+                             | (dict.fromkeys(told) if low is None else told) | {"elo": standings[model]} | made_up(rows))
         for other in order[rank:]:
             gap = found[:, k] - found[:, models.index(other)]
-            low, high = (None, None) if single else between(1 / (1 + np.exp(-gap)), level)
+            low, high = spread(1 / (1 + np.exp(-gap)), level, model in thin or other in thin)
             out["pairs"].append({"model": model, "against": other, "beats": beats(point["strength"][model], point["strength"][other]),
-                                 "low": low, "high": high, "stronger": None if single else float((gap > 0).mean())} | made_up(rows))
-    return out | made_up(rows)
+                                 "low": low, "high": high, "stronger": None if low is None else float((gap > 0).mean())} | made_up(rows))
+    alike = any(row["low"] is None for row in out["models"] if row["model"] not in thin)
+    said = [point["note"], f"one prompt alone decides about {', '.join(thin)}, so there is no interval" if thin else "",
+            "every draw of prompts gives the same, so there is no interval" if alike else ""]
+    return out | {"prompts": len(table), "draws": draws, "infinite": int(infinite.sum()),
+                  "note": "; ".join(filter(None, said))} | made_up(rows)
+
+
+def on_one_prompt(table, pairs, models, ties):
+    """The models whose answers that count (decided ones; all with `ties`) belong to fewer than two prompts."""
+    told = table[..., :2].sum(2) + table[..., 2] * ties > 0
+    return [model for k, model in enumerate(models) if told[:, (pairs == k).any(1)].any(1).sum() < 2]
+
+
+def spread(found, level, thin):
+    """`between`, and (None, None) for draws of a single prompt or without any difference: a width of 0 would claim certainty."""
+    low, high = between(found, level)
+    return (None, None) if thin or low is None or high - low < 1e-9 else (low, high)
 
 
 def elo(rows, shuffles=200, k=16, seed=0):

@@ -137,6 +137,28 @@ def test_one_prompt_gives_no_interval():
     assert preference.shares(rows)[0]["win_low"] is None
 
 
+def test_one_prompt_that_decides_gives_no_interval_however_many_decide_nothing():
+    rows = [answer(1, "A", "B", said, f"r{k}") for k, said in enumerate("AAB")] + [answer(k, "A", "B", BOTH_FAIL) for k in range(2, 20)]
+    found = preference.ranking(rows, draws=50)
+    assert {row[name] for row in found["models"] for name in ("low", "high", "rank_low", "rank_high", "first")} == {None}
+    assert found["pairs"][0]["low"] is found["pairs"][0]["stronger"] is None and "one prompt alone decides about A, B" in found["note"]
+    assert preference.ranking(rows, draws=50, ties=True)["models"][0]["low"] is not None               # there a tie counts too
+    more = preference.ranking(rows[:3] + [answer(k, "A", "C", "AC"[k % 3 == 0]) for k in range(2, 20)], draws=50)
+    assert "decides about B, so" in more["note"] and {row["model"] for row in more["models"] if row["low"] is None} == {"B"}
+    assert {(row["model"], row["against"]) for row in more["pairs"] if row["low"] is not None} == {("A", "C")}
+
+
+def test_draws_that_are_all_alike_claim_no_certainty():
+    split = [answer(k, "A", "B", said, said) for k in range(12) for said in "AB"]
+    found = preference.ranking(split, draws=50)
+    assert found["pairs"][0]["low"] is None and "every draw" in found["note"] and preference.shares(split, 50)[0]["win_low"] is None
+    always = [answer(k, "A", "B", "A") for k in range(12)]
+    assert preference.ranking(always, draws=50)["models"][0]["low"] is None
+    a, b = preference.shares(always, 50)
+    assert (a["win_low"], a["win_high"]) == (pytest.approx(0.025 ** (1 / 12)), 1)                      # exact, 12 of 12
+    assert (b["win_low"], b["win_high"]) == (0, pytest.approx(1 - 0.025 ** (1 / 12)))
+
+
 def test_rows_that_make_no_sense_are_refused():
     for rows, message in (([answer(1, "A", "B", "C")], "answer is 'C'"), ([{"prompt": 1, "rater": "r", "answer": "A"}], "first, second"),
                           ([answer(1, "A", "A", "A")], "must differ"), ([], "no answer yet"),
