@@ -103,6 +103,23 @@ def test_the_same_showing_sent_twice_is_stored_once(folder):
         assert base.execute("SELECT comment FROM comments").fetchall() == [("why not",)]
 
 
+def test_an_answer_changed_within_a_showing_is_not_lost(folder):
+    row = study.items_of(folder, "r")[0]
+    store.enrol(folder, "r")
+    given = dict.fromkeys(study.QUESTIONS, "first") | {(study.DISTORTION, "first"): "No", (study.DISTORTION, "second"): "Minor"}
+    changed = given | {"Visual Quality": "second"}
+    for said_now, comment in ((given, "a"), (changed, "a"), (changed, "a"), (given, "a"), (given, "b")):
+        store.save_sides(folder, "r", row, said_now, store.now(), "mark", comment)
+        stored, said, _ = store.entered(folder, "r", row["item"])
+        assert stored["Visual Quality"] == (folder / row[said_now["Visual Quality"]]).stem and said == comment
+    with sqlite3.connect(folder / store.FILE) as base:
+        log = base.execute("SELECT showing, count(*) FROM answers GROUP BY showing ORDER BY number").fetchall()
+    assert log == [("mark", 5), ("mark.2", 5), ("mark.3", 5), ("mark.4", 5)]           # all that was said, and nothing twice
+    assert len(study.answers(folder)) == 5
+    store.save_sides(folder, "r", row, changed, store.now(), "mark2", "b")             # another showing, whose mark begins alike
+    assert store.entered(folder, "r", row["item"])[0]["Visual Quality"] == (folder / row["second"]).stem
+
+
 def test_a_pair_is_stored_whole_or_not_at_all(folder):
     row = study.items_of(folder, "r")[0]
     store.enrol(folder, "r")

@@ -1,5 +1,8 @@
 """The form of a blind study: it asks, stores, goes on, and tells the rater what stands against it."""
 
+import asyncio
+import json
+import sqlite3
 import subprocess
 import sys
 
@@ -7,12 +10,19 @@ import pytest
 
 from medgen_kit.evaluate import study
 from medgen_kit.evaluate.study import store
+from medgen_kit.evaluate.study.invitations import tokens
 from medgen_kit.evaluate.study.widget import RatingForm
 
 
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(RatingForm, "PAUSE", 0)
+
+
+def logged(folder):
+    """Every answer that was ever given."""
+    with sqlite3.connect(folder / store.FILE) as base:
+        return base.execute("SELECT * FROM answers").fetchall()
 
 
 def answer_all(form, option=0):
@@ -67,8 +77,76 @@ def test_a_double_click_answers_one_pair(folder):
     answer_all(form)
     form.clock -= 1
     form.go.click()
+    assert form.at == 1 and "Stored." in form.said.value
+    answer_all(form)
     form.go.click()
+    assert form.at == 1 and "too quick" in form.said.value and len(study.answers(folder)) == 5      # told, not passed over in silence
+    form.clock -= 1
+    form.go.click()
+    assert form.at == 2 and len(study.answers(folder)) == 10
+
+
+def test_a_double_click_in_a_notebook_is_one_click(folder, monkeypatch):
+    monkeypatch.setattr(RatingForm, "LATE", 0.01)
+    form = study.form(folder, "r9")
+    form.begin.click()
+    answer_all(form)
+    form.clock -= 1
+
+    async def click_twice():
+        form.pressed()
+        form.pressed()
+        await asyncio.sleep(0.1)
+    asyncio.run(click_twice())
     assert form.at == 1 and "Stored." in form.said.value and len(study.answers(folder)) == 5
+
+
+def test_a_missing_clip_is_told_and_moves_no_answer(folder, quick):
+    form = study.form(folder, "r9")
+    form.begin.click()
+    answer_all(form)
+    lost, showing = folder / form.items[1]["second"], form.showing
+    lost.rename(folder / "away")
+    form.go.click()
+    assert form.at == 0 and form.showing == showing and "1 of 8" in form.head.value             # what is shown is what is answered
+    assert "can not be read" in form.said.value and "tell the person who runs the study" in form.said.value
+    assert form.items[1]["item"] in form.said.value and str(folder) not in form.said.value
+    form.go.click()                                                                           # pressed again: nothing is doubled
+    assert len(logged(folder)) == 5 and store.done(folder, "r9") == {form.items[0]["item"]}
+    form.asked["Visual Quality"].value = "both fail"
+    form.go.click()                                                                           # corrected meanwhile: nothing is lost
+    assert {row["answer"] for row in study.answers(folder) if row["question"] == "Visual Quality"} == {"both fail"}
+    assert len(logged(folder)) == 10 and len(study.answers(folder)) == 5
+    again = study.form(folder, "r9")
+    assert again.at is None and "can not be read" in again.text.value                         # opened anew: told, and no traceback
+    (folder / "away").rename(lost)
+    form.go.click()
+    assert form.at == 1 and store.done(folder, "r9") == {form.items[0]["item"]} and len(logged(folder)) == 10
+    again.resume()
+    assert again.at == 1
+
+
+def test_a_renewed_link_ends_the_page_that_is_open(folder, quick):
+    rater, = study.add_raters(folder, 1)
+    old = tokens(folder)[rater]
+    forms = [RatingForm(folder, rater, store.digest(old)) for _ in range(4)]
+    for form in forms:
+        form.begin.click()
+        answer_all(form)
+    forms[0].go.click()
+    assert forms[0].at == 1 and len(study.answers(folder)) == 5
+    study.renew(folder, rater)
+    answer_all(forms[0])                                                                      # a draft
+    forms[1].go.click()                                                                       # storing
+    forms[2].told({"new": json.dumps({"showing": forms[2].showing, "places": [1] * 5, "comment": "x"})})
+    forms[3].go_back()                                                                        # looking
+    for form in forms:
+        assert form.at is None and "link has ended" in form.text.value and old not in form.text.value
+    assert len(logged(folder)) == 5 and {row["item"] for row in study.answers(folder)} == {forms[0].items[0]["item"]}
+    form = RatingForm(folder, rater, store.digest(tokens(folder)[rater]))
+    answer_all(form)
+    form.go.click()
+    assert form.at == 2 and len(study.answers(folder)) == 10
 
 
 def test_a_lost_disk_is_told_and_nothing_is_lost(folder, quick, monkeypatch):

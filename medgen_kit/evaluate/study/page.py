@@ -15,5 +15,6 @@ def open_page():
 
     from .widget import RatingForm
 
-    rater = store.rater_of(os.environ[STUDY], parse_qs(os.environ.get("QUERY_STRING", "")).get("rater", [""])[0])
-    return RatingForm(os.environ[STUDY], rater) if rater else widgets.HTML(f"<p>{REFUSED}</p>")
+    token = parse_qs(os.environ.get("QUERY_STRING", "")).get("rater", [""])[0]
+    rater = store.rater_of(os.environ[STUDY], token)
+    return RatingForm(os.environ[STUDY], rater, store.digest(token)) if rater else widgets.HTML(f"<p>{REFUSED}</p>")

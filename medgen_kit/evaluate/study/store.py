@@ -37,6 +37,10 @@ CREATE VIEW latest AS SELECT * FROM answers WHERE number IN (SELECT max(number) 
 """
 
 
+class LinkEnded(KitError):
+    """The link with which a page was opened has been renewed since."""
+
+
 def now():
     """This moment: UTC, ISO 8601 with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -155,11 +159,19 @@ def rater_of(folder, token):
     return row["rater"] if row else None
 
 
-def save(folder, rater, item, answers, first, shown, showing, comment=""):
-    """Store all answers of a rater to one item, in one transaction; the same `showing` sent twice is stored once.
+def held(base, rater, lock):
+    """LinkEnded unless `lock`, the `digest` of the token with which a page was opened, still is the rater's; "": a page without a link."""
+    if lock and not base.execute("SELECT 1 FROM raters WHERE rater = ? AND token_hash = ?", (rater, lock)).fetchone():
+        raise LinkEnded("this link has ended, because a new one was made. What was stored before is safe. Ask the person who runs the "
+                        "study for your new link.")
+
+
+def save(folder, rater, item, answers, first, shown, showing, comment="", lock=""):
+    """Store all answers of a rater to one item, in one transaction.
 
     answers: {question: clip code or "both fail", (DISTORTION, clip code): grade}. first: code of the clip that was shown as the first.
-    shown: when the item came up. showing: a random mark of this coming up.
+    shown: when the item came up. showing: a random mark of this coming up: the same sent twice is stored once; what was changed in
+    between is stored as "mark.2", and the first answer stays in the log. lock: as for `held`.
     """
     wrong = [answer for where, answer in answers.items() if isinstance(where, tuple) and answer not in GRADES]
     if wrong:
@@ -167,35 +179,48 @@ def save(folder, rater, item, answers, first, shown, showing, comment=""):
     with connect(folder, write=True) as base:
         if closed := base.execute("SELECT value FROM study WHERE name = 'closed'").fetchone()["value"]:
             raise KitError(f"this study was closed on {closed[:10]}; no more answers are taken.")
-        at = now()
-        rows = [(rater, item, *(where if isinstance(where, tuple) else (where, "")), answer, first, shown, at, showing, __version__)
-                for where, answer in answers.items()]
-        base.executemany("INSERT INTO answers (rater, item, question, clip, answer, first, shown, answered, showing, version) "
-                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
-        base.execute("INSERT INTO comments (rater, item, comment, answered, showing) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                     (rater, item, comment.strip(), at, showing))
+        held(base, rater, lock)
+        given = {where if isinstance(where, tuple) else (where, ""): answer for where, answer in answers.items()}
+        before, times = sent(base, rater, item, showing)
+        at, mark = now(), f"{showing}.{times + 1}" if times else showing
+        if before != (given, comment.strip()):
+            base.executemany("INSERT INTO answers (rater, item, question, clip, answer, first, shown, answered, showing, version) "
+                             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                             [(rater, item, *where, answer, first, shown, at, mark, __version__) for where, answer in given.items()])
+            base.execute("INSERT INTO comments (rater, item, comment, answered, showing) VALUES (?, ?, ?, ?, ?)",
+                         (rater, item, comment.strip(), at, mark))
         base.execute("DELETE FROM drafts WHERE rater = ? AND item = ?", (rater, item))
 
 
-def save_sides(folder, rater, item, answers, shown, showing, comment=""):
+def sent(base, rater, item, showing):
+    """What one showing has stored last: (({(question, clip): answer}, comment), how often it stored)."""
+    own = "WHERE rater = ? AND item = ? AND (showing = ? OR showing LIKE ? || '.%') ORDER BY number", (rater, item, showing, showing)
+    said = base.execute(f"SELECT comment FROM comments {own[0]}", own[1]).fetchall()
+    rows = base.execute(f"SELECT question, clip, answer FROM answers {own[0]}", own[1]).fetchall()
+    return ({(row["question"], row["clip"]): row["answer"] for row in rows}, said[-1]["comment"] if said else ""), len(said)
+
+
+def save_sides(folder, rater, item, answers, shown, showing, comment="", lock=""):
     """`save` answers given by side: {question: one of ANSWERS, (DISTORTION, "first" or "second"): grade}. item: the rater's row of
     `making.items_of`."""
     code = {side: Path(item[side]).stem for side in ANSWERS[:2]}
     given = {where: code.get(answer, answer) for where, answer in answers.items() if isinstance(where, str)}
     given |= {(DISTORTION, code[where[1]]): answer for where, answer in answers.items() if not isinstance(where, str)}
-    save(folder, rater, item["item"], given, code["first"], shown, showing, comment)
+    save(folder, rater, item["item"], given, code["first"], shown, showing, comment, lock)
 
 
-def draft(folder, rater, item, entered):
+def draft(folder, rater, item, entered, lock=""):
     """Keep what a rater has entered but not stored yet, so that a closed browser does not lose it. entered: JSON values."""
     with connect(folder, write=True) as base:
+        held(base, rater, lock)
         base.execute("INSERT INTO drafts VALUES (?, ?, ?) ON CONFLICT (rater, item) DO UPDATE SET entered = excluded.entered",
                      (rater, item, json.dumps(entered)))
 
 
-def entered(folder, rater, item):
+def entered(folder, rater, item, lock=""):
     """What a rater has entered for an item: (answers as for `save`, comment, draft {} or what `draft` kept)."""
     with connect(folder) as base:
+        held(base, rater, lock)
         rows = base.execute("SELECT question, clip, answer FROM latest WHERE rater = ? AND item = ?", (rater, item)).fetchall()
         said = base.execute("SELECT comment FROM comments WHERE rater = ? AND item = ? ORDER BY number DESC", (rater, item)).fetchone()
         kept = base.execute("SELECT entered FROM drafts WHERE rater = ? AND item = ?", (rater, item)).fetchone()

@@ -18,7 +18,7 @@ LOOK = Path(__file__).with_name("web") / "form.css"
 
 
 class RatingForm(widgets.VBox):
-    """The form of one rater; it starts where the rater left.
+    """The form of one rater; it starts where the rater left. lock: hash of the token of the link that opened it, "" in a notebook.
 
     asked: {question, or (DISTORTION, side): its RadioButtons}. at: place of the pair that is shown in the rater's order; None on a page of
     text. What is entered is kept as a draft at once; "Store and go on" stores a pair whole. Every pair gets widgets of its own, so that a
@@ -28,9 +28,9 @@ class RatingForm(widgets.VBox):
     PAUSE = 0.4                              # seconds in which a second click of a double click is not an answer to the next pair
     LATE = 0.3                               # seconds in which a choice may come in after the click that followed it
 
-    def __init__(self, folder, rater):
+    def __init__(self, folder, rater, lock=""):
         store.enrol(folder, rater)
-        self.folder, self.rater, self.items, self.at, self.drawn = Path(folder), rater, items_of(folder, rater), None, []
+        self.folder, self.rater, self.lock, self.items, self.at, self.drawn = Path(folder), rater, lock, items_of(folder, rater), None, []
         super().__init__()
         self.add_class("kit-study")
         self.look = widgets.HTML(f"<style>{LOOK.read_text(encoding='utf-8')}</style>")
@@ -59,8 +59,26 @@ class RatingForm(widgets.VBox):
             before += getattr(part, "children", ())
             part.close()
 
+    def attempt(self, action, *given):
+        """Do something; what stands against it is told to the rater. True when it was done."""
+        try:
+            action(*given)
+            return True
+        except store.LinkEnded as error:
+            self.page(words.said(str(error)))
+        except KitError as error:
+            if self.at is None:
+                self.page(words.said(str(error)), button("Try again", self.resume, "kit-go"))
+            else:
+                self.said.value = words.said(str(error))
+        return False
+
     def resume(self, _=None):
         """The first pair that is not answered, or the last page."""
+        self.attempt(self.next_pair)
+
+    def next_pair(self):
+        """`resume`, with errors."""
         finished = store.done(self.folder, self.rater)
         left = [place for place, item in enumerate(self.items) if item["item"] not in finished]
         if left:
@@ -70,22 +88,31 @@ class RatingForm(widgets.VBox):
             self.page(words.end(len(self.items)), self.review)
 
     def show_pair(self, place, note=""):
-        """Bring up one pair, with what this rater stored or entered before. note: a sentence about the pair before."""
-        item = self.items[place]
+        """Bring up one pair, with what this rater stored or entered before. note: a sentence about the pair before.
+
+        All is read before anything changes: where something can not be read, the pair that is shown stays the one that is answered.
+        """
+        item, clips = self.items[place], self.clips_of(place)
+        finished, before = len(store.done(self.folder, self.rater)), store.entered(self.folder, self.rater, item["item"], self.lock)
         self.at, self.shown, self.showing, self.clock = place, store.now(), secrets.token_hex(8), time.monotonic()
         self.code = {side: Path(item[side]).stem for side in SIDES}
-        finished = len(store.done(self.folder, self.rater))
         self.head = widgets.HTML(words.head(place + 1, len(self.items), finished, self.showing))
         self.prompt, self.said = widgets.HTML(words.prompt(item["prompt"])), widgets.HTML(words.said(note, good=True))
-        self.players = {side: widgets.Video(value=(self.folder / item[side]).read_bytes(), autoplay=True, loop=True, controls=True)
-                        for side in SIDES}
+        self.players = {side: widgets.Video(value=clips[side], autoplay=True, loop=True, controls=True) for side in SIDES}
         self.asked = {name: radio(words.OPTIONS) for name in QUESTIONS}
         self.asked |= {(DISTORTION, side): radio([(grade, grade) for grade in GRADES]) for side in SIDES}
         self.comment = widgets.Textarea(placeholder="Anything that explains your answers (optional)", rows=2)
-        self.fill()
+        self.fill(*before)
         for entry in (*self.asked.values(), self.comment):
             entry.observe(self.keep_draft, "value")
         self.draw(self.lay_out())
+
+    def clips_of(self, place):
+        """Both clips of a pair: {side: the file's bytes}."""
+        try:
+            return {side: (self.folder / self.items[place][side]).read_bytes() for side in SIDES}
+        except OSError as error:
+            raise KitError(words.unreadable(self.items[place]["item"])) from error
 
     def lay_out(self):
         """The page of a pair: both clips, then the questions, so that the Tab key does not run through a player between two answers."""
@@ -106,9 +133,8 @@ class RatingForm(widgets.VBox):
                 styled(widgets.VBox([widgets.HTML("<div class='kit-small'>Comment</div>"), self.comment]), "kit-comment"),
                 self.said, styled(widgets.HBox([self.back, self.go]), "kit-buttons"), self.sent, widgets.HTML(words.details())]
 
-    def fill(self):
-        """Put what was stored, or entered later as a draft, into the form."""
-        stored, said, kept = store.entered(self.folder, self.rater, self.items[self.at]["item"])
+    def fill(self, stored, said, kept):
+        """Put what was stored, or entered later as a draft, into the form: what `store.entered` gives."""
         side_of = {code: side for side, code in self.code.items()}
         values = {name: side_of.get(stored.get(name), stored.get(name)) for name in QUESTIONS}
         values |= {(DISTORTION, side): stored.get((DISTORTION, code)) for side, code in self.code.items()}
@@ -123,16 +149,16 @@ class RatingForm(widgets.VBox):
 
     def keep_draft(self, _):
         """Keep what is entered so far."""
+        if self.at is None:
+            return
         self.said.value = ""
         kept = {draft_name(where): entry.value for where, entry in self.asked.items()} | {"comment": self.comment.value}
-        try:
-            store.draft(self.folder, self.rater, self.items[self.at]["item"], kept)
-        except KitError as error:
-            self.said.value = words.said(str(error))
+        self.attempt(store.draft, self.folder, self.rater, self.items[self.at]["item"], kept, self.lock)
 
     def told(self, change):
         """The served page pressed "Store and go on": it sends what it shows, since a choice made just before may come in after it."""
         page = json.loads(change["new"] or "{}")
+        self.sent.value = ""                             # tells the page that somebody listens
         if page.get("showing") != self.showing:
             return
         groups = [*((DISTORTION, side) for side in SIDES), *QUESTIONS]                # in the order of the page
@@ -144,33 +170,34 @@ class RatingForm(widgets.VBox):
     def pressed(self, _=None):
         """The button in a notebook: wait a moment for a choice that the browser sends after the click."""
         try:
-            asyncio.get_running_loop().call_later(self.LATE, self.go_on)
+            asyncio.get_running_loop().call_later(self.LATE, self.go_on, self.showing)
         except RuntimeError:
             self.go_on()
 
-    def go_on(self):
-        """Store the pair and bring up the next one; or say what is missing."""
-        if self.at is None or time.monotonic() - self.clock < self.PAUSE:
+    def go_on(self, showing=None):
+        """Store the pair and bring up the next one; or say what is missing. showing: only while this one is up still."""
+        if self.at is None or showing not in (None, self.showing):
+            return
+        if time.monotonic() - self.clock < self.PAUSE:
+            self.said.value = words.said(words.QUICK)
             return
         missing = [where if isinstance(where, str) else f"distortion of the {where[1]} clip" for where, entry in self.asked.items()
                    if entry.value is None]
         if missing:
             self.said.value = words.said(f"Please answer this too: {', '.join(missing)}.")
             return
-        try:
-            store.save_sides(self.folder, self.rater, self.items[self.at], {where: entry.value for where, entry in self.asked.items()},
-                             self.shown, self.showing, self.comment.value)
-        except KitError as error:
-            self.said.value = words.said(str(error))
+        given = {where: entry.value for where, entry in self.asked.items()}
+        if not self.attempt(store.save_sides, self.folder, self.rater, self.items[self.at], given, self.shown, self.showing,
+                            self.comment.value, self.lock):
             return
         if self.at + 1 < len(self.items):
-            self.show_pair(self.at + 1, "Stored.")
+            self.attempt(self.show_pair, self.at + 1, "Stored.")
         else:
             self.resume()
 
     def go_back(self, _=None):
         """The pair before this one; from the last page the last pair."""
-        self.show_pair(len(self.items) - 1 if self.at is None else max(0, self.at - 1))
+        self.attempt(self.show_pair, len(self.items) - 1 if self.at is None else max(0, self.at - 1))
 
 
 def draft_name(where):

@@ -20,6 +20,7 @@ GRADED = dict(zip(GRADES, (
     "You notice something when you look for it; it does not disturb.",
     "Clearly visible; it disturbs, but one can still see what is meant.",
     "Shapes or movement are broken; the clip can not be used.")))
+QUICK = "That was too quick to be an answer to this pair. Look at both clips, then press the button again."
 SYNTHETIC = "The clips are marked SYNTHETIC. They are for this comparison only, never for diagnosis, treatment or advice to a patient."
 
 
@@ -73,6 +74,12 @@ def question(name):
 def said(text, good=False):
     """A sentence to the rater that screen readers speak, as HTML."""
     return f"<div class='{'kit-good' if good else 'kit-bad'}' role='{'status' if good else 'alert'}'>{escape(text)}</div>" if text else ""
+
+
+def unreadable(item):
+    """A pair whose clips can not be read, in words."""
+    return (f"The clips of the pair called '{item}' can not be read. What you stored before is safe. Please tell the person who runs the "
+            "study, and try again when the clips are back.")
 
 
 def end(items):
