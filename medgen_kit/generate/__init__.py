@@ -21,7 +21,7 @@ from .pipeline import MedGenTinyPipeline, load_pipeline
 from .plan import plan
 from .plan import table as plan_table
 from .prompts import make_prompts
-from .sample import SampleSettings, generate_clips, open_generator, profile_settings, read_ahead, sample_batch, sweep
+from .sample import SampleSettings, generate_clips, open_generator, profile_settings, read_ahead, sample_batch, sweep, walk
 from .speed import accelerate_sampling
 from .text import encode_prompts, unknown_words
 from .tokenizer import EigenframeTokenizer
@@ -33,4 +33,4 @@ __all__ = ["ConceptClassifier", "EigenframeTokenizer", "MedGenTinyPipeline", "PR
            "TinyWan", "Trainee", "TrainingSet", "accelerate_sampling", "alignment_loss", "draw_batch", "encode_prompts",
            "flipped_word_test", "flow", "generate_clips", "load_lora", "load_parts", "load_pipeline", "losses", "make_prompts",
            "open_generator", "open_model", "plan", "plan_table", "profile_settings", "read_ahead", "sample_batch", "sweep", "train",
-           "train_classifier", "training_set", "unknown_words"]
+           "train_classifier", "training_set", "unknown_words", "walk"]

@@ -58,7 +58,10 @@ class MedGenTinyPipeline(DiffusionPipeline, WanLoraLoaderMixin):
         text, nothing = text.to(self.device), nothing.to(self.device)      # while it is trained on a GPU, only the denoiser lives there
         # equal steps of the noise level from 1 down to 0 (the scheduler adds the 0)
         self.scheduler.set_timesteps(sigmas=np.linspace(1, 1 / num_inference_steps, num_inference_steps), device=self.device)
+        self._interrupt = False                       # a callback may set it, as in the pipelines of diffusers
         for step, t in enumerate(self.progress_bar(self.scheduler.timesteps)):
+            if self._interrupt:
+                break
             times = t.expand(len(prompts), frames).clone()
             if first is not None:
                 x[:, :, :1], times[:, 0] = first, 0

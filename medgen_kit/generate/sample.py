@@ -225,6 +225,29 @@ def sweep(pipe, prompt, settings, guidance_scale=(), shift=(), steps=(), seed=0)
     return np.stack(clips), rows
 
 
+def walk(pipe, prompt, settings, shown=(), seed=0):
+    """From noise to clip: the clip as it is after some of the steps, (clips uint8 [K, T, H, W, 3], noise levels [K]).
+
+    shown: after which steps, 1 to num_inference_steps (default: six, evenly). The pipeline is stopped there and decodes what it has, so
+    this takes K calls. The last clip is the one that `generate_clips` makes of the same seed.
+    """
+    steps, clips, levels = settings.num_inference_steps, [], []
+    shown = [int(step) for step in (shown or np.unique(np.linspace(1, steps, min(6, steps)).round()))]
+    if wrong := [step for step in shown if not 1 <= step <= steps]:
+        raise KitError(f"step {wrong[0]} can not be shown: there are {steps}.")
+    read_ahead(pipe, [prompt])
+    with shifted(pipe, getattr(settings, "sample_shift", None)):
+        for last in shown:
+            def stop(running, step, t, state, last=last):
+                running._interrupt = step + 1 >= last
+                return state
+
+            clips.append(sample_batch(pipe, [prompt], [noise_seed(seed, 0)], settings, callback_on_step_end=stop)[0])
+            left = pipe.scheduler.timesteps[last:]
+            levels.append(float(left[0]) / pipe.scheduler.config.num_train_timesteps if len(left) else 0.0)
+    return np.stack(clips), levels
+
+
 def key_frames(clips, count=9, size=32):
     """What the evaluation reads: `count` frames at interval centres, `size` pixels square: [N, count, size, size, 3]."""
     index = video.sample_indices(clips.shape[1], count)

@@ -84,6 +84,15 @@ def encode(image, limit_kb=LIMIT_KB):
             return "image/jpeg", data
 
 
+def image_tag(image, alt, limit_kb=LIMIT_KB):
+    """A Pillow image as an HTML element, for a page or a widget (see `encode`)."""
+    import base64
+
+    mime, data = encode(image, limit_kb)
+    return (f'<img style="max-width:100%" alt="{html.escape(alt, True)}" '
+            f'src="data:{mime};base64,{base64.b64encode(data).decode()}">')
+
+
 def png(image):
     """PNG bytes of a Pillow image."""
     buffer = io.BytesIO()

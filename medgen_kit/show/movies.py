@@ -23,12 +23,16 @@ def player(source, alt, fps=8, caption="", strip=9, limit_kb=LIMIT_KB):
     frames, fps = load(source, fps)
     picked = video.sample_indices(len(frames), min(strip, len(frames)))
     filmstrip(frames[picked], alt, labels=[f"{i / fps:.2f} s" for i in picked], columns=min(9, strip), limit_kb=limit_kb)
-    data = base64.b64encode(encode(frames, fps, limit_kb)).decode()
     text = f"Video player: {alt}"
+    send({"text/html": film_tag(frames, alt, fps, limit_kb)}, text, caption)
+
+
+def film_tag(frames, alt, fps=8, limit_kb=LIMIT_KB):
+    """Frames uint8 [T, H, W, 3] as an HTML video element with controls, silent, in a loop; it does not start by itself."""
+    data = base64.b64encode(encode(frames, fps, limit_kb)).decode()
     width = max(SIDE, min(420, frames.shape[2]))
-    page = f'<video controls muted loop playsinline width="{width}" aria-label="{html.escape(alt, True)}" '
-    page += f'src="data:video/mp4;base64,{data}"></video>'
-    send({"text/html": page}, text, caption)
+    return (f'<video controls muted loop playsinline width="{width}" aria-label="{html.escape(alt, True)}" '
+            f'src="data:video/mp4;base64,{data}"></video>')
 
 
 def load(source, fps):

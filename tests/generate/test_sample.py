@@ -20,7 +20,7 @@ from medgen_kit.clip import read_folder, validate_folder
 from medgen_kit.generate import EigenframeTokenizer, MedGenTinyPipeline, TinyWan, generate_clips, label
 from medgen_kit.generate.opening import open_model
 from medgen_kit.generate.produce import plan, produce, read_prompts
-from medgen_kit.generate.sample import SampleSettings, sample_batch, sweep
+from medgen_kit.generate.sample import SampleSettings, sample_batch, sweep, walk
 from tests.generate.tiny_families import CALL, SHAPE, SIZES, load, make
 
 PROMPTS = ["a beating heart", "an endoscope in the colon", "a lesion in the left lung", "a surgeon cuts tissue", "a CT scan"]
@@ -277,6 +277,24 @@ def test_sweep_and_shift(folders, wan, tiny):
             sweep(pipe, PROMPTS[0], settings(pipe, family), shift=[2.0])
     with pytest.raises(KitError, match="shift=0"):
         sweep(wan, PROMPTS[0], settings(wan), shift=[0])
+
+
+@pytest.mark.parametrize("family", list(SIZES))
+def test_a_walk_ends_at_the_clip(folders, family):
+    pipe = load(family, folders[family])
+    how = settings(pipe, family)
+    clips, levels = walk(pipe, PROMPTS[0], how, shown=[1, how.num_inference_steps])
+    assert np.array_equal(clips[-1], generate_clips(pipe, PROMPTS[:1], how)[0]), "and the pipeline is not left stopped"
+    assert (clips[0] != clips[-1]).any() and levels[0] > levels[-1]
+
+
+def test_a_walk_of_the_small_model(tiny):
+    how = settings(tiny, None)
+    clips, levels = walk(tiny, PROMPTS[0], how)
+    assert len(clips) == len(levels) == min(6, how.num_inference_steps) and levels == sorted(levels, reverse=True) and levels[-1] == 0
+    assert np.array_equal(clips[-1], generate_clips(tiny, PROMPTS[:1], how)[0])
+    with pytest.raises(KitError, match="step 99"):
+        walk(tiny, PROMPTS[0], how, shown=[99])
 
 
 def test_a_first_frame_where_the_family_has_it(folders, tiny):

@@ -199,21 +199,27 @@ def test_explorer_page_shows_one_clip(page, tmp_path):
         show.explorer([])
 
 
-def test_explorer_moves(page, tmp_path):
-    import ipywidgets
+def test_explorer_filters_and_shows(page, tmp_path):
     from medgen_kit.clip import Clip
 
     clips = [Clip.of(video.write(tmp_path / f"{k}.mp4", moving(3 + k), 8), video_category="medical imaging", brief_caption=f"clip {k}",
-                     factors={"modality": "dot" if k else "line"}) for k in range(3)]
-    show.explorer(clips)
-    box = next(data for data, _ in page if isinstance(data, ipywidgets.VBox))
-    menu, slider = box.children[0].children
-    assert [name for _, name in menu.options] == ["dot", "line"] and slider.max == 2
-    before = len(page)
-    slider.value = 2
-    assert "clip 2" in page[-1][0]["text/plain"] and len(page) > before
-    menu.value = "line"
-    assert slider.max == 1 and "clip 0" in page[-1][0]["text/plain"]
+                     concepts=["polyp"] * (k == 1), factors={"modality": "dot" if k else "line"}) for k in range(3)]
+    made = browser.Explorer(clips)
+    assert [name for name, _ in made.kind.options] == ["all", "dot (2)", "line (1)"]
+    assert len(made.list.options) == 4 and made.place.value == "", "nothing is drawn before the reader chooses"
+    made.kind.value = "dot"
+    assert [text for text, _ in made.list.options[1:]] == ["dot: clip 1", "dot: clip 2"] and "2 of 3 clips" in made.said.value
+    made.concept.value = "polyp"
+    made.list.value = 0
+    assert "clip 1" in made.place.value and "<video controls" in made.place.value and "<img" in made.place.value
+    made.kind.value, made.concept.value, made.words.value = "", "", "2 CLIP"
+    assert made.place.value == "" and [clip.brief_caption for clip in made.left] == ["clip 2"]
+    made.words.value = "no such word"
+    assert "0 of 3 clips" in made.said.value and len(made.list.options) == 1
+    clips[0].path.unlink()
+    made.words.value = "clip 0"
+    made.list.value = 0
+    assert "can not be shown" in made.place.value
 
 
 def test_flow_draws_all_boxes(page):
