@@ -91,8 +91,9 @@ class ClipMap:
         fig, ax = plt.subplots(figsize=(9, 4.6))
         for name, (colour, marker) in self.look.items():
             own = self.points[[kind == name for kind in self.kinds]]
-            ax.scatter(*own.T, color=colour, marker=marker, s=30, label=f"{name} ({len(own)})", edgecolors="white", linewidths=0.4)
+            ax.scatter(*own.T, color=colour, marker=marker, s=55, label=f"{name} ({len(own)})", edgecolors="white", linewidths=0.4)
         ax.set(xticks=[], yticks=[])
+        ax.spines[:].set(visible=True, color="#bbbbbb", linewidth=1)
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         return fig
 
