@@ -172,8 +172,3 @@ def test_a_network_drive_is_refused(folder, monkeypatch, tmp_path):
     monkeypatch.setattr(store, "disk_kind", lambda path: "nfs4")
     with pytest.raises(KitError, match="network drive .nfs4."):
         study.answers(folder)
-
-
-def test_sample_size():
-    assert study.items_needed(0.10) == 97 and study.half_width(97) < 0.1 < study.half_width(96)
-    assert study.items_needed(0.05) == 385

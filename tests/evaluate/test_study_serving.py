@@ -1,15 +1,22 @@
 """Links and the server of a blind study: secrets stay secret, and what can not be served is told."""
 
+import http.client
+import logging
 import os
+import re
 import socket
 import stat
 
 import pytest
+from typer.testing import CliRunner
 
+from medgen_kit.cli import typed
 from medgen_kit.errors import KitError
 from medgen_kit.evaluate import study
-from medgen_kit.evaluate.study import store
+from medgen_kit.evaluate.study import making, store
 from medgen_kit.evaluate.study.invitations import links_path, tokens
+from tests.browser.served import Server
+from tests.evaluate.small_study import items
 
 
 def test_links_are_secret_and_can_be_renewed(folder):
@@ -53,3 +60,88 @@ def test_serving_tells_what_is_open_and_what_is_missing(folder, monkeypatch):
     study.add_raters(folder, 1)
     study.serve(folder, port, say=said.append)
     assert len(said) == 2 and said[0].startswith(f"Serving on http://127.0.0.1:{port}/") and said[1] == f"started 127.0.0.1 {port}"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other rights")
+def test_key_and_links_are_private_from_their_first_byte(tmp_path, monkeypatch):
+    rename, seen = os.replace, {}
+
+    def watched(part, path):
+        seen[path.name] = stat.S_IMODE(os.stat(part).st_mode)                         # before the file has its name
+        rename(part, path)
+    monkeypatch.setattr(os, "replace", watched)
+    before = os.umask(0)
+    try:
+        folder = study.make(tmp_path / "study", items(1))
+        study.add_raters(folder, 1)
+        study.renew(folder, "rater-1")
+    finally:
+        os.umask(before)
+    for path in (study.key_path(folder), links_path(folder)):
+        assert seen[path.name] == stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert making.read_key(folder)["names"] == ["generated", "real"]
+
+
+def said(*words):
+    return CliRunner().invoke(typed, ["study", *map(str, words)]).output
+
+
+def test_a_lost_list_of_links_is_told_and_not_replaced(folder):
+    assert "No rater has a link yet" in said("links", folder) and not links_path(folder).exists()
+    study.add_raters(folder, 2)
+    kept = links_path(folder).read_text()
+    assert "can not" not in said("links", folder) and "Put the list back" not in said("links", folder)
+    assert links_path(folder).read_text() == kept
+    links_path(folder).unlink()
+    told = said("links", folder)
+    assert "No rater has a link yet" not in told and "rater-1, rater-2: a link was given" in told and "--renew rater-1" in told
+    assert not links_path(folder).exists()                                            # looking writes nothing
+    said("links", folder, "--add", 1)
+    told = said("links", folder)
+    assert told.count("/?rater=") == 1 and "rater-1, rater-2: a link was given" in told
+    said("links", folder, "--renew", "rater-1")
+    assert "rater-2: a link was given" in said("links", folder) and list(tokens(folder)) == ["rater-3", "rater-1"]
+    links_path(folder).write_text("something else\n1\n")
+    with pytest.raises(KitError, match="is no list of links"):
+        study.links(folder)
+
+
+def test_a_host_that_is_not_here_is_not_blamed_on_the_port(folder):
+    for host in ("192.0.2.1", "no-such-host.invalid"):
+        with pytest.raises(KitError, match=f"{re.escape(host)} is no address of this machine.*--host 127.0.0.1") as told:
+            study.serve(folder, 8866, host)
+        assert "--port" not in str(told.value)
+
+
+def test_a_missing_study_is_told_by_every_command(tmp_path):
+    for command in ("links", "serve", "export"):
+        failed = CliRunner().invoke(typed, ["study", command, str(tmp_path / "none")]).exception
+        assert isinstance(failed, KitError) and "holds no study" in str(failed)
+
+
+def test_reports_hold_no_query():
+    from medgen_kit.evaluate.study.server import no_query
+
+    for text, args, left in (("403 POST %s (x): y", ("/?rater=abc_-1",), "403 POST /?... (x): y"),
+                             ("HTTPServerRequest(uri='/a?rater=abc', method='GET')", (), "HTTPServerRequest(uri='/a?...', method='GET')"),
+                             ("what else?", (), "what else?...")):
+        record = logging.LogRecord("tornado.general", logging.WARNING, "", 0, text, args, None)
+        assert no_query(record) and record.getMessage() == left
+
+
+def test_no_request_brings_a_token_or_a_traceback_to_the_terminal(folder):
+    rater, = study.add_raters(folder, 1)
+    token, server, got = tokens(folder)[rater], Server(folder), []
+    server.start()
+    kernel = "/api/kernels/aaaaaaaa-0000-0000-0000-000000000000"
+    for method, place in (("POST", "/"), ("PUT", "/"), ("GET", "/voila/templates/web/page.js"), ("GET", "/voila/templates/"),
+                          ("GET", "/voila/templates/lab/static/%2e%2e/%2e%2e/page.ipynb"), ("GET", "/voila/static/../../x"),
+                          ("GET", kernel), ("GET", kernel + "/channels"), ("GET", "/nothing")):
+        line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        line.request(method, f"{place}?rater={token}")
+        got.append(line.getresponse().status)
+        line.close()
+    server.stop()
+    told = server.process.stdout.read()
+    assert got == [403, 403, 404, 404, 404, 403, 404, 404, 404]
+    assert "POST /?..." in told and token not in told and "Traceback" not in told and "Uncaught" not in told

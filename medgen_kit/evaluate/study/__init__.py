@@ -2,6 +2,7 @@
 
 `make` or `create` writes the study and, beside it, the key. `form` is the form in a notebook; `serve` shows the same form to raters in
 browsers, each by a link (`links`). `analyse` reads what was rated and gives no number when nobody has; `export` closes the study.
+How many items and raters it takes says `evaluate.power`.
 """
 
 import secrets
@@ -14,7 +15,7 @@ from .results import analyse, answers, export, open_up
 from .store import ANSWERS, DISTORTION, GRADES, QUESTIONS
 
 __all__ = ["ANSWERS", "COLUMNS", "DISTORTION", "GRADES", "QUESTIONS", "add_raters", "analyse", "answers", "create", "export", "form",
-           "half_width", "items_needed", "items_of", "key_path", "links", "make", "open_up", "rate", "renew", "serve"]
+           "items_of", "key_path", "links", "make", "open_up", "rate", "renew", "serve"]
 COLUMNS = ("item", *QUESTIONS, "distortion first", "distortion second")
 
 
@@ -49,19 +50,3 @@ def serve(folder, port=8866, host="127.0.0.1", say=print):
     from .server import serve as run
 
     run(folder, port, host, say)
-
-
-def half_width(items, share=0.5, level=0.95):
-    """Half the width of the normal interval of a share measured on `items` independent items, 0..1."""
-    from scipy.stats import norm
-
-    return float(norm.ppf((1 + level) / 2) * (share * (1 - share) / items) ** 0.5)
-
-
-def items_needed(half=0.10, share=0.5, level=0.95):
-    """How many independent items make an interval of +- `half` around a share; 97 for +-0.10 around one half."""
-    from math import ceil
-
-    from scipy.stats import norm
-
-    return ceil(norm.ppf((1 + level) / 2) ** 2 * share * (1 - share) / half ** 2)

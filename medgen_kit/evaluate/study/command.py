@@ -3,7 +3,7 @@
 import typer
 
 from . import add_raters, create as make_study, export as write_out, key_path, links as links_of, renew as new_link, serve as run, store
-from .invitations import URL, links_path
+from .invitations import URL, links_path, without_link
 
 study_app = typer.Typer(help="A blind human study: two clips of one prompt side by side, answered in a browser.", no_args_is_help=True,
                         add_completion=False, rich_markup_mode=None)
@@ -48,8 +48,8 @@ def show_links(folder, url):
     if rows:
         typer.echo(f"One link for one person; whoever has it answers in that name. They stand in {links_path(folder).name} beside the "
                    "study: keep it to yourself. In the study itself only their hashes are stored.")
-    else:
-        typer.echo("No rater has a link yet. Make some with: medgen-kit study links STUDY_DIR --add 3")
+    if lacking := without_link(folder):
+        typer.echo(lacking)
 
 
 @study_app.command()

@@ -2,12 +2,11 @@
 
 import csv
 import io
-import os
 import secrets
 
-from ...clip import write_csv
+from ...errors import KitError
 from . import store
-from .making import beside
+from .making import beside, write_private
 
 URL = "http://127.0.0.1:8866"
 
@@ -20,17 +19,24 @@ def links_path(folder):
 def tokens(folder):
     """{rater: token} of the teacher's list, {} when there is none."""
     path = links_path(folder)
-    return {row["rater"]: row["token"] for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))} if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    if any(not row.get(name) for row in rows for name in ("rater", "token")):
+        raise KitError(f"{path} is no list of links: it needs the columns rater and token. Put the right one back, or move this one away "
+                       "and make new links: medgen-kit study links STUDY_DIR --renew rater-1.")
+    return {row["rater"]: row["token"] for row in rows}
 
 
 def keep(folder, known):
     """Write the teacher's list."""
-    write_csv(links_path(folder), [{"rater": rater, "token": token} for rater, token in known.items()], ("rater", "token"))
-    os.chmod(links_path(folder), 0o600)
+    write_private(links_path(folder), "rater,token\n" + "".join(f"{rater},{token}\n" for rater, token in known.items()))
 
 
 def add_raters(folder, count):
     """Enter `count` new raters (rater-1, rater-2 ...) with a token each; returns their names."""
+    if not count:
+        return []
     there, known, new, number = set(store.raters(folder)), tokens(folder), [], 0
     while len(new) < count:
         number += 1
@@ -56,3 +62,15 @@ def links(folder, url=URL):
     items = store.facts(folder)["items"]
     return [{"rater": rater, "link": f"{url.rstrip('/')}/?rater={token}", "answered": len(store.done(folder, rater)), "items": items}
             for rater, token in rows]
+
+
+def without_link(folder):
+    """In words which links can not be shown, and what to do; "" when every rater who was given a link is in the teacher's list."""
+    given, listed = store.invited(folder), [row["rater"] for row in links(folder)]
+    if not given:
+        return "No rater has a link yet. Make some: medgen-kit study links STUDY_DIR --add 3"
+    if not (lost := [rater for rater in given if rater not in listed]):
+        return ""
+    return (f"{', '.join(lost)}: a link was given, but {links_path(folder).name} beside the study does not hold it, and the study knows "
+            "its hash alone. The link works on for whoever has it. Put the list back, or make a new link, which ends the old one: "
+            f"medgen-kit study links STUDY_DIR --renew {lost[0]}")

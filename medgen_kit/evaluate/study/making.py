@@ -16,6 +16,7 @@ import numpy as np
 from ... import video
 from ...clip import write_text
 from ...errors import KitError, VideoError
+from ...whole import whole
 from ..prompt_file import read_prompts
 from . import store
 
@@ -34,6 +35,14 @@ def beside(folder, what):
 def key_path(folder):
     """Where the key of a study lies: beside its folder, never inside."""
     return beside(folder, "key.json")
+
+
+def write_private(path, text):
+    """Write a text file whole or not at all, from its first byte on readable by its owner alone."""
+    with whole(path) as part:
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def make(folder, items, seed=0, fps=8):
@@ -154,7 +163,7 @@ def build(folder, names, pairs, seed, fps, bad=(), skip_bad=False):
                "items": {row["item"]: {"origin": row["origin"], "clips": row["clips"]} for row in items}}
         write_text(part / "items.json", json.dumps(shown, indent=1, ensure_ascii=False))
         store.create(part, seed, len(items))
-        write_text(key_path(folder), json.dumps(key, indent=1, ensure_ascii=False))
+        write_private(key_path(folder), json.dumps(key, indent=1, ensure_ascii=False))
         if folder.exists():
             folder.rmdir()
         part.rename(folder)

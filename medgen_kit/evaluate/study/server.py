@@ -4,21 +4,26 @@ Each rater's page has a process of its own (about 70 MB), so raters neither wait
 When the server is killed, stored answers and drafts stay; the pages wait, and open again by themselves when it is back.
 """
 
+import errno
+import logging
 import os
+import re
 import socket
 import sys
 from pathlib import Path
 
 from ipykernel.kernelspec import RESOURCES
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_server import DEFAULT_STATIC_FILES_PATH
+from tornado.web import HTTPError
 from traitlets.config import Config
 from voila.app import Voila
-from voila.static_file_handler import AllowListFileHandler
+from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
 from ...errors import KitError
 from . import store
-from .invitations import links
+from .invitations import without_link
 from .page import REFUSED, STUDY
 
 WEB = Path(__file__).with_name("web")
@@ -57,6 +62,22 @@ class RaterPage(TornadoVoilaHandler):
             await super().get(path)
 
 
+class PageFiles(TemplateStaticFileHandler):
+    """The files of the page itself, TEMPLATE/static/FILE; whatever else is asked for is not there."""
+
+    async def get(self, path, include_body=True):
+        try:
+            await super().get(path, include_body)
+        except (ValueError, AssertionError) as error:                                  # the path has another shape
+            raise HTTPError(404) from error
+
+
+def no_query(record):
+    """A filter of the server's reports: an address without its query, which holds a rater's token."""
+    record.msg, record.args = re.sub(r"\?[^\s'\"]*", "?...", record.getMessage()), ()
+    return True
+
+
 class StudyServer(Voila):
     """Voila with the rater's page and what that page itself needs."""
 
@@ -65,12 +86,15 @@ class StudyServer(Voila):
         self.template_paths = [str(WEB), *self.template_paths]
 
     def init_settings(self):
-        return super().init_settings() | {"log_function": lambda handler: None}        # the address holds the rater's token
+        more = {"log_function": lambda handler: None,                                  # the address holds the rater's token
+                "static_path": DEFAULT_STATIC_FILES_PATH}                              # of Jupyter's error pages
+        return super().init_settings() | more
 
     def init_handlers(self):
         own = set(self.identity_provider.get_handlers())
         kept = [row for row in super().init_handlers() if tuple(row[:2]) not in own and row[1] is not AllowListFileHandler]
-        return [(row[0], RaterPage, *row[2:]) if row[1] is TornadoVoilaHandler else row for row in kept]
+        ours = {TornadoVoilaHandler: RaterPage, TemplateStaticFileHandler: PageFiles}
+        return [(row[0], ours.get(row[1], row[1]), *row[2:]) for row in kept]
 
 
 def settings():
@@ -93,11 +117,13 @@ def serve(folder, port=8866, host="127.0.0.1", say=print):
     server = StudyServer(notebook_path=str(PAGE), port=port, ip=host, port_retries=0, open_browser=False, config_file_paths=[],
                          config=settings(), log_level="ERROR")
     server.initialize([])
+    for name in ("tornado.access", "tornado.application", "tornado.general", server.log.name):
+        logging.getLogger(name).addFilter(no_query)
     if host not in ("127.0.0.1", "localhost", "::1"):
         say(f"Warning: {host} lets every machine of the network in, and a rater's link is then the only lock. Put a server with TLS "
             "(https) in front, or use an SSH tunnel.")
-    if not links(folder):
-        say("No rater has a link yet. Make some: medgen-kit study links STUDY_DIR --add 3")
+    if lacking := without_link(folder):
+        say(lacking)
     if about["closed"]:
         say("This study is closed: raters see that, and no answer is taken.")
     url = "" if (host, port) == ("127.0.0.1", 8866) else f" --url http://{'ADDRESS' if host == '0.0.0.0' else host}:{port}"
@@ -107,12 +133,15 @@ def serve(folder, port=8866, host="127.0.0.1", say=print):
 
 
 def refuse_taken(host, port):
-    """KitError when the port can not be had."""
+    """KitError when the host or the port can not be had, and which of the two it is."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as test:
         test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name != "nt")
         try:
             test.bind((host, port))
         except (OSError, OverflowError) as error:
-            raise KitError(f"port {port} on {host} can not be used ({getattr(error, 'strerror', None) or error}). Choose another one: "
-                           "--port 8877.") from error
+            why = getattr(error, "strerror", None) or error
+            if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
+                raise KitError(f"{host} is no address of this machine ({why}). Take --host 127.0.0.1 for this machine alone, or --host "
+                               "0.0.0.0 to let others in.") from error
+            raise KitError(f"port {port} on {host} can not be used ({why}). Choose another one: --port 8877.") from error

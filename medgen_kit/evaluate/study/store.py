@@ -152,6 +152,12 @@ def raters(folder):
         return raters_of(base)
 
 
+def invited(folder):
+    """The raters to whom a token was given, in the order in which they were entered."""
+    with connect(folder) as base:
+        return [row["rater"] for row in base.execute("SELECT rater FROM raters WHERE token_hash IS NOT NULL ORDER BY since, rowid")]
+
+
 def rater_of(folder, token):
     """The rater to whom a token was given, None for any other text."""
     with connect(folder) as base:

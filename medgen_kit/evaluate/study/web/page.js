@@ -14,9 +14,13 @@
     if (leaving) return;
     try {
       const answer = await fetch(kernel, { cache: "no-store" });
-      if (answer.ok) { lost.hidden = true; return; }
+      if (answer.ok) { gone(false); return; }
       if (answer.status === 404 && !leaving) location.reload();      // the server was restarted: this page's process is gone
-    } catch { lost.hidden = false; }
+    } catch { gone(true); }
+  };
+  const gone = (now) => {                                            // what is entered while nobody listens would not be kept
+    lost.hidden = !now;
+    document.getElementById("rendered_cells").inert = now;
   };
   setInterval(watch, 1500);
 
@@ -55,12 +59,17 @@
     const showing = document.querySelector(".kit-progress").dataset.showing;
     box.value = JSON.stringify({ showing, places, comment: document.querySelector(".kit-comment textarea").value, at: Date.now() });
     box.dispatchEvent(new Event("input", { bubbles: true }));
+    const sent = box.value;                                          // Python empties the box; else its process has ended
+    setTimeout(() => { if (box.isConnected && box.value === sent && lost.hidden) location.reload(); }, 8000);
   }, true);
 
   document.addEventListener("keydown", (event) => {
-    if (event.target.type !== "radio" || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
     const all = groups();
-    const here = all.indexOf(event.target.closest(".kit-group"));
+    const early = event.target === document.body && Date.now() - turned < 3000;      // the pair is up, its focus not yet set
+    const target = early && all.length ? chosen(all[0]) : event.target;
+    if (target?.type !== "radio") return;
+    const here = all.indexOf(target.closest(".kit-group"));
     const option = here < 0 ? undefined : options(all[here])[Number(event.key) - 1];
     if (option) {
       option.click();
