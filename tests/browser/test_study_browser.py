@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import signal
 import sqlite3
 import time
 
@@ -117,6 +119,7 @@ def test_two_raters_finish_while_the_server_is_killed(browser, server):
     server.kill()
     one.page.wait_for_selector("#kit-lost:not([hidden])")
     assert "connection is lost" in one.page.inner_text("#kit-lost")
+    assert one.page.evaluate("document.getElementById('rendered_cells').inert")   # what would not be kept can not be entered
     server.start()
     one.wait_for(11)                                                              # this page opens again by itself
     one.page.wait_for_selector("#kit-lost", state="hidden")
@@ -135,6 +138,46 @@ def test_two_raters_finish_while_the_server_is_killed(browser, server):
     check_answers(server.folder, one, two)
     wait_until(lambda: not any(map(alive, kernels)), 60)                          # the killed server's pages have not left processes behind
     check_the_end(server, one)
+
+
+def test_a_page_whose_process_ends_opens_again_and_loses_nothing(browser, tmp_path):
+    server = Server(make_study(tmp_path, pairs=3))
+    server.start()
+    try:
+        rater = Rater(browser, server, 0)
+        rater.enter()
+        rater.page.click("text=Start")
+        rater.wait_for(1)
+        rater.fill(1)
+        wait_until(lambda: count(server.folder, "SELECT count(*) FROM drafts WHERE entered NOT LIKE '%null%'") == 1)
+        for process in children(server.process.pid):
+            os.kill(process, signal.SIGKILL)                                      # the server lives on
+        rater.store()                                                             # nobody hears this
+        rater.page.wait_for_event("load")                                         # the page opens again by itself
+        rater.wait_for(1)
+        assert [rater.page.locator(".kit-group").nth(group).locator("input:checked").count() for group in range(5)] == [1] * 5
+        time.sleep(0.4)
+        rater.store()
+        rater.wait_for(2)
+        (clip := server.folder / rater.rows[2]["second"]).rename(tmp_path / "away")
+        rater.fill(2)
+        time.sleep(0.4)
+        rater.store()                                                             # the next pair can not be shown
+        rater.page.wait_for_selector(".kit-bad:has-text('can not be read')")
+        rater.page.locator(".kit-group").nth(4).locator("label:has(input)").nth((rater.choice(2)[4] + 1) % 3).click()
+        rater.fill(2)
+        (tmp_path / "away").rename(clip)
+        rater.store()
+        rater.wait_for(3)
+        study.renew(server.folder, rater.name)
+        rater.fill(3)
+        rater.page.wait_for_selector("text=this link has ended")
+        assert rater.page.locator("video").count() == 0
+        own = {(row["item"], row["question"], row["clip"]): row["answer"] for row in study.answers(server.folder)}
+        plan = {where: answer for where, answer in rater.expected().items() if where[0] != rater.rows[2]["item"]}
+        assert own == plan
+    finally:
+        server.stop()
 
 
 def wait_until(true, seconds=20):
