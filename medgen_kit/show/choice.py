@@ -19,7 +19,7 @@ def chooser(clips, settings, alt, caption="", fps=8, start=None, columns=2, fram
     clips: uint8 [n_1, ..., n_k, T, H, W, 3]. settings: {name: its n_i values}, in the order of the axes. start: {name: value} to begin
     with, default the first of each. alt, caption: of the picture, which shows up to six clips.
     """
-    made = Choice(clips, settings, alt, fps, start)
+    made = Choice(clips, settings, alt, fps, start, caption)
     shown = made.evenly(PICTURED)
     sheet([made.clip(at) for at in shown], [made.words(at) for at in shown], alt, caption, frames, columns, limit_kb=limit_kb)
     if is_notebook():
@@ -37,8 +37,8 @@ def chooser_page(clips, settings, alt, fps=8, **chosen):
 class Choice:
     """Which clip belongs to which values. start: places of the values to begin with. `form` makes the sliders."""
 
-    def __init__(self, clips, settings, alt, fps=8, start=None):
-        self.clips, self.alt, self.fps, self.cache = np.asarray(clips), alt, fps, {}
+    def __init__(self, clips, settings, alt, fps=8, start=None, caption=""):
+        self.clips, self.alt, self.fps, self.caption, self.cache = np.asarray(clips), alt, fps, caption, {}
         self.settings = {name: list(values) for name, values in settings.items()}
         sizes = tuple(len(values) for values in self.settings.values())
         if self.clips.dtype != np.uint8 or self.clips.shape[:-4] != sizes or not sizes or 0 in sizes:
@@ -68,7 +68,8 @@ class Choice:
         if at not in self.cache:
             text = f"{self.alt} {self.words(at)}."
             strip = image_tag(filmstrip_image(self.clip(at), fps=self.fps), text)
-            self.cache[at] = f"<p><b>{html.escape(self.words(at))}</b></p>{strip}<br>{film_tag(self.clip(at), text, self.fps)}"
+            self.cache[at] = (f"<p><b>{html.escape(self.words(at))}</b></p>{strip}<br>{film_tag(self.clip(at), text, self.fps)}"
+                              f"<p><i>{html.escape(self.caption)}</i></p>")
         return self.cache[at]
 
     def form(self):

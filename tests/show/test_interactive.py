@@ -15,12 +15,12 @@ def grid():
 
 
 def test_chooser_shows_the_clip_of_the_values():
-    made = choice.Choice(grid(), {"guidance_scale": [1.0, 4.0], "steps": [2, 5, 20]}, "A dot.", start={"steps": 5})
+    made = choice.Choice(grid(), {"guidance_scale": [1.0, 4.0], "steps": [2, 5, 20]}, "A dot.", start={"steps": 5}, caption="SYNTHETIC")
     assert made.start == (0, 1) and made.words((1, 2)) == "guidance scale 4.0, steps 20"
     assert (made.clip((1, 2)) == grid()[1, 2]).all()
     form = made.form()
     first, second, place = form.children[1:]
-    assert "guidance scale 1.0, steps 5" in place.value
+    assert "guidance scale 1.0, steps 5" in place.value and "SYNTHETIC" in place.value
     before = place.value
     first.value = 1
     assert "guidance scale 4.0, steps 5" in place.value and place.value != before
