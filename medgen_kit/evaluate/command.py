@@ -4,8 +4,9 @@ import typer
 
 
 def evaluate(videos_dir: str = typer.Argument(help="Folder of videos, ours or anyone's. In sub-folders only what the prompts name."),
-             prompts: str = typer.Option("", help='{"name.mp4": "prompt"} as .json, or a metadata.jsonl, .csv or .parquet with file_name. '
-                                                  "Empty: a metadata table or prompts.json in the folder, if there is one."),
+             prompts: str = typer.Option("", help='{"name.mp4": "prompt"} as .json, or a metadata.jsonl, .csv or .parquet with file_name, '
+                                                  "or VBench's full_info.json. Empty: a metadata table or prompts.json in the folder, if "
+                                                  "there is one."),
              out: str = typer.Option(help="Folder for index.html and report.json. The same folder again: it goes on."),
              backbone: str = typer.Option("light", help="light (no download) or parity (the networks of VBench)."),
              weights: str = typer.Option("", help="Folder with local copies of the networks of parity. Empty: they are downloaded."),
@@ -25,6 +26,8 @@ def evaluate(videos_dir: str = typer.Argument(help="Folder of videos, ours or an
     found = judge(videos_dir, prompts or None, out, backbone, align or None, weights or None, real or None, categories or None, max_frames,
                   warping_error, workers, typer.echo)
     counts = found["counts"]
+    for text in found["warnings"]:
+        typer.echo(f"warning: {text}", err=True)
     for flag in found["flags"]:
         if flag["certain"]:
             typer.echo(f"flag: {flag['text']}")

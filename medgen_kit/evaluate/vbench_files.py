@@ -1,6 +1,8 @@
 """VBench's two JSON files, written and read: `<name>_full_info.json` (which clip belongs to which prompt) and `<name>_eval_results.json`.
 
 VBench's own scripts read what is written here. What they have no place for (intervals, settings, reasons) stands in a file beside them.
+They do not see either which networks gave the numbers, so the report puts its backbone into the name. Read: `read_info` for --prompts of
+`medgen-kit evaluate`, `read_results` in a notebook, to lay VBench's numbers beside ours.
 """
 
 import json
@@ -17,7 +19,10 @@ SUMS = "background_consistency"           # its rows carry what VBench merges th
 
 
 def full_info(rows, dimensions=DIMENSIONS):
-    """The content of `<name>_full_info.json`: rows of {"path", "prompt"} -> list of {"prompt_en", "dimension", "video_list"}."""
+    """The content of `<name>_full_info.json`: rows of {"path", "prompt"} -> list of {"prompt_en", "dimension", "video_list"}.
+
+    path: as VBench has to open it, so with its folder.
+    """
     return [{"prompt_en": row.get("prompt") or "", "dimension": list(dimensions), "video_list": [str(row["path"])]} for row in rows]
 
 
@@ -57,7 +62,7 @@ def write(folder, name, rows, weighting="videos"):
 def read_results(path):
     """{dimension: {"overall": float or None, "rows": {video_path: value or None}}} of an `_eval_results.json`, VBench's or ours.
 
-    VBench writes NaN where there was no clip; it becomes None. KitError for a file of another shape.
+    VBench writes NaN where there was no clip; it becomes None. KitError, which says where, for a file of another shape.
     """
     content, found = read_json(path), {}
     if not isinstance(content, dict):
@@ -65,33 +70,52 @@ def read_results(path):
     for name, entry in content.items():
         if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[1], list):
             raise KitError(f"{path}: '{name}' should be [overall, [rows]], as VBench writes it.")
-        rows = {line["video_path"]: number(line["video_results"]) for line in entry[1]}
-        found[name] = {"overall": number(entry[0]), "rows": rows}
+        rows = {}
+        for place, line in enumerate(entry[1], 1):
+            where = f"{path}: row {place} of '{name}'"
+            if not isinstance(line, dict) or not isinstance(line.get("video_path"), str) or "video_results" not in line:
+                raise KitError(f"{where} should have a video_path and video_results, as VBench writes it.")
+            rows[line["video_path"]] = number(line["video_results"], where)
+        found[name] = {"overall": number(entry[0], f"{path}: the overall score of '{name}'"), "rows": rows}
     return found
 
 
 def read_info(path):
-    """{video path: prompt} of a `_full_info.json`, VBench's or ours; a video_list may be one string, as VBench allows."""
-    found = {}
-    for entry in read_json(path):
-        if not isinstance(entry, dict) or "prompt_en" not in entry:
-            raise KitError(f"{path} is not a VBench full_info file: each entry needs prompt_en.")
+    """{video path: prompt} of a `_full_info.json`, VBench's or ours; a video_list may be one string, as VBench allows.
+
+    KitError, which says where, for a file of another shape and for a video with two prompts.
+    """
+    content, found = read_json(path), {}
+    if not isinstance(content, list):
+        raise KitError(f"{path} is not a VBench full_info file: it should be a list with one entry per prompt.")
+    for place, entry in enumerate(content, 1):
+        if not isinstance(entry, dict) or not isinstance(entry.get("prompt_en"), str):
+            raise KitError(f"{path} is not a VBench full_info file: entry {place} has no prompt_en, which each needs as text.")
         videos = entry.get("video_list", [])
-        found |= dict.fromkeys([videos] if isinstance(videos, str) else videos, entry["prompt_en"])
+        videos = [videos] if isinstance(videos, str) else videos
+        if not isinstance(videos, list) or any(not isinstance(one, str) for one in videos):
+            raise KitError(f"{path}, entry {place}: video_list should be a list of paths, as VBench writes it.")
+        for video in videos:
+            if found.setdefault(video, entry["prompt_en"]) != entry["prompt_en"]:
+                raise KitError(f"{path}, entry {place}: {video} has another prompt already. Keep one of the two.")
     return found
 
 
 def read_json(path):
     """The content of a JSON file; KitError in plain words when it is missing or broken."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise KitError(f"{path} can not be read ({error.strerror}). Name a file that VBench or `medgen-kit evaluate` wrote.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KitError(f"{path} is not JSON ({error}).") from error
 
 
-def number(value):
-    """A finite float, True and False as 1 and 0; None for NaN and infinities."""
-    value = None if value is None else float(value)
-    return value if value is not None and math.isfinite(value) else None
+def number(value, where):
+    """A finite float, True and False as 1 and 0; None for null, NaN and infinities. KitError that says where for anything else."""
+    if value is not None and not isinstance(value, (int, float)):
+        raise KitError(f"{where} is {json.dumps(value)[:40]}, not a number.")
+    try:
+        return float(value) if value is not None and math.isfinite(value) else None
+    except OverflowError:                                 # a whole number of more than 308 digits
+        return None

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def judged(tmp_path_factory):
     ran = CliRunner().invoke(cli.typed, ["evaluate", str(folder), "--prompts", str(folder / "prompts.json"), "--out", str(out),
                                          "--categories", str(folder / "kinds.json"), "--workers", "1", "--warping-error", "40"])
     assert ran.exit_code == 0, ran.output
-    assert "7 of 14 clips scored, 7 without a score" in ran.output and "flag: motion_smoothness" in ran.output
+    assert "7 of 14 clips scored, 7 without a score" in ran.output and "flag: motion_smoothness" in ran.output and not ran.stderr
     return folder, out, strict(out / "report.json")
 
 
@@ -188,7 +189,7 @@ def test_empty_and_wrong_folders(tmp_path, monkeypatch):
     found = report.evaluate(tmp_path / "none", out=tmp_path / "out", workers=1, say=None)
     assert found["videos"] == [] and found["summary"]["sharpness"]["value"] is None and "holds no video" in found["notes"][0]
     assert strict(tmp_path / "out" / "report.json")["counts"]["clips"] == 0 and (tmp_path / "out" / "index.html").is_file()
-    assert len(found["controls"]["rows"]) == 6 and strict(tmp_path / "out" / "medgen_eval_results.json") == {}
+    assert len(found["controls"]["rows"]) == 6 and strict(tmp_path / "out" / "medgen_light_eval_results.json") == {}
     for settings, said in (({"videos_dir": tmp_path / "nowhere"}, "is not a folder"), ({"backbone": "heavy"}, "no backbone 'heavy'"),
                            ({"max_frames": 1}, "at least 2"), ({"real": tmp_path / "none"}, "no real clip"),
                            ({"prompts": tmp_path / "no.json"}, "is not there"), ({"warping_error": 385}, "not a percentage")):
@@ -245,10 +246,15 @@ def test_the_set_stands_in_the_papers_table_only_with_the_papers_settings(judged
 
 def test_vbench_reads_what_lies_beside_the_report(judged):
     _, out, found = judged
-    results = vbench_files.read_results(out / "medgen_eval_results.json")
+    results = vbench_files.read_results(out / "medgen_light_eval_results.json")
     assert results["subject_consistency"]["overall"] == pytest.approx(found["summary"]["subject_consistency"]["value"])
     assert results["background_consistency"]["overall"] == pytest.approx(found["summary"]["background_consistency"]["frames"]["value"])
-    assert vbench_files.read_info(out / "medgen_full_info.json")["good_1.mp4"] == "a wave, good_1.mp4"
+    info, folder = strict(out / "medgen_light_full_info.json"), judged[0].as_posix()
+    assert len(info) == 7 and info[1] == {"prompt_en": "a wave, good_1.mp4", "dimension": list(results),
+                                          "video_list": [f"{folder}/good_1.mp4"]}
+    paths = [path for entry in info for path in entry["video_list"]]
+    assert f"{folder}/sub/deep.mp4" in paths and all(Path(path).is_file() for path in paths), "VBench opens them as they stand"
+    assert list(results["subject_consistency"]["rows"]) == paths
     assert len(results["motion_smoothness"]["rows"]) == 6 and "sharpness" not in results
 
 
@@ -259,6 +265,7 @@ def test_the_page_stands_alone_and_shows_text_as_text(judged):
     assert not re.search(r"(src|href)=\"?(https?:)?//", page) and page.count("<img") == page.count("<img src=\"data:image/jpeg") > 10
     assert all(len(alt) > 10 for alt in re.findall(r'<img [^>]*?alt="([^"]*)"', page)) and "prefers it" in page
     assert 'data-kind="imaging"' in page and "corrupt.mp4" in page and "NaN" not in text and len(page) < 2_000_000
+    assert "medgen_light_eval_results.json has the form" in page and "do not submit them" in page
     link = re.search(r'<a href="([^"]+)">good_0.mp4', page)[1]
     assert (judged[1] / link).resolve() == (judged[0] / "good_0.mp4").resolve()
 

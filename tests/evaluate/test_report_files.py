@@ -7,8 +7,9 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from medgen_kit import machine, video
+from medgen_kit import cli, machine, video
 from medgen_kit.errors import KitError
 from medgen_kit.evaluate import report
 from medgen_kit.evaluate.report import beside_real, items, rows
@@ -55,6 +56,51 @@ def test_accents_are_matched_in_prompts_categories_and_metadata(tmp_path):
         assert items.items_of(folder, {}, {other: "mine"})[0][0].category == "mine"
         with pytest.raises(KitError, match="named twice, in two spellings"):
             names(folder, {other: "a heart", disk: "a lung"})
+
+
+def test_prompts_come_from_vbenchs_list_wherever_it_was_made(tmp_path, monkeypatch):
+    folder = tmp_path / "clips"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("a.mp4", "b.mp4", "sub/deep.mp4"):
+        (folder / name).write_bytes(b"1")
+    listed, wanted = tmp_path / "x_full_info.json", {"a.mp4": ("a heart", ""), "b.mp4": (None, ""), "sub/deep.mp4": ("a lung", "")}
+    monkeypatch.chdir(tmp_path)
+    for place in (folder, "clips", "./sub/../clips"):
+        write_info(listed, {f"{place}/a.mp4": "a heart", f"{place}/sub/deep.mp4": "a lung"})
+        assert names(folder, listed) == names("clips", listed) == wanted
+    write_info(listed, {"/elsewhere/a.mp4": "a heart", "/elsewhere/lost.mp4": "a lung"})
+    assert names(folder, listed)["a.mp4"] == ("a heart", "") and names(folder, listed)["lost.mp4"] == ("a lung", items.NO_FILE)
+    write_info(listed, {"one/a.mp4": "a heart", "two/a.mp4": "a lung"})
+    with pytest.raises(KitError, match="two prompts for a.mp4"):
+        names(folder, listed)
+    listed.write_text('[{"prompt_en": "a heart", "dimension": []}]')
+    with pytest.raises(KitError, match="names no video"):
+        names(folder, listed)
+
+
+def write_info(path, prompts):
+    path.write_text(json.dumps([{"prompt_en": text, "dimension": [], "video_list": [video]} for video, text in prompts.items()]))
+
+
+def test_categories_that_fit_no_clip_are_told(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"1")
+    found = items.items_of(tmp_path)[0]
+    assert items.without_clip(tmp_path, found, None) == items.without_clip(tmp_path, found, {"./a.mp4": "imaging"}) == []
+    assert "Of the 2 names of the categories, 0 are clips" in items.without_clip(tmp_path, found, {"a": "x", "clips/a.mp4": "x"})[0]
+    half, = items.without_clip(tmp_path, found, {"a.mp4": "x", str(tmp_path / "b.mp4"): "x"})
+    assert "1 are clips" in half and "for example .../b.mp4" in half and str(tmp_path) not in half
+    assert "Of the 0 names" in items.without_clip(tmp_path, found, {})[0]
+
+
+def test_the_command_warns_beside_its_output(tmp_path, monkeypatch):
+    monkeypatch.setattr(beside_real, "COUNT", 1)
+    video.write(tmp_path / "clips" / "a.mp4", waves(4, 64, 64), 8)
+    (tmp_path / "kinds.json").write_text('{"a": "imaging"}')
+    ran = CliRunner().invoke(cli.typed, ["evaluate", str(tmp_path / "clips"), "--out", str(tmp_path / "out"), "--workers", "1",
+                                         "--categories", str(tmp_path / "kinds.json")])
+    said = "Of the 1 names of the categories, 0 are clips of this folder"
+    assert ran.exit_code == 0 and f"warning: {said}" in ran.stderr and said not in ran.stdout
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["notes"][0].startswith(said)
 
 
 def test_what_is_no_file_is_a_row_with_its_reason(tmp_path):

@@ -13,7 +13,7 @@ from ...errors import KitError
 from .. import metrics, vbench_files
 from . import beside_paper, beside_real, items, page, rows, summary
 
-NAME = "medgen"                                  # of VBench's files beside the report
+NAME = "medgen"                                  # of VBench's files beside the report, before the backbone
 OWN = ("rows.jsonl",)              # by which a folder is known to be a report
 
 
@@ -37,7 +37,8 @@ def evaluate(videos_dir, prompts=None, out="report", backbone="light", align_fol
     lines, keys, fresh = measure_all(found, meter, settings, ledger, workers, say)
     controls, control_keys = beside_real.examine(sources, lines, meter, settings, ledger, workers, say)
     ledger.keep([*keys, *control_keys])
-    report = content(lines, controls, settings, bool(prompt_file or prompts), warping_error)
+    warnings = items.without_clip(videos_dir, found, categories) + rows.cut_prompts(lines, meter)
+    report = content(lines, controls, settings, bool(prompt_file or prompts), warping_error, warnings)
     report["made"] = {"seconds": round(time.time() - started, 1), "measured": fresh, "kept": len(set(keys)) - fresh, "prompts": prompt_file}
     write(out, videos_dir, report, lines, meter, sources[0][0])
     return report
@@ -66,24 +67,38 @@ def measure_all(found, meter, settings, ledger, workers, say):
     return lines, scored, len(set(scored) - before)
 
 
-def content(lines, controls, settings, has_prompts, warping_error):
-    """Everything of report.json that follows from the measured rows."""
+def content(lines, controls, settings, has_prompts, warping_error, warnings=()):
+    """Everything of report.json that follows from the measured rows. warnings: sentences that go before the other notes."""
     names = tuple(settings["metrics"])
     found = summary.summary_of(lines, names, settings)
     counts = summary.counts_of(lines, has_prompts)
     flags = beside_real.flags_of(controls["rows"], {name: metrics.METRICS[name].digits for name in names})
-    return {"about": page.NEVER, "counts": counts, "notes": summary.notes_of(lines, counts, controls), "summary": found, "flags": flags,
+    return {"about": page.NEVER, "counts": counts, "warnings": [*warnings],
+            "notes": [*warnings, *summary.notes_of(lines, counts, controls, names)], "summary": found, "flags": flags,
             "controls": controls, "prompts": summary.prompts_of(lines, names),
-            "paper": beside_paper.beside(found, settings, warping_error), "settings": settings,
+            "paper": beside_paper.beside(found, settings, warping_error), "vbench": about_vbench(settings), "settings": settings,
             "videos": [rows.public(line) for line in lines]}
+
+
+def about_vbench(settings):
+    """{"name": what the names of VBench's files begin with, "about": what their numbers are worth, as a sentence}."""
+    name = f"{NAME}_{settings['backbone']}"
+    if settings["backbone"] != "parity":
+        worth = (f"has the form of VBench's results and the names of its dimensions, but its numbers are those of the backbone "
+                 f"'{settings['backbone']}', not of VBench's networks: do not submit them, and do not lay them beside VBench's.")
+    elif settings["frames"] != rows.ALL_FRAMES:
+        worth = f"has the form of VBench's results, but only {settings['frames']} were measured: do not lay it beside VBench's."
+    else:
+        worth = "is made as VBench makes its results; whether the weights are the published ones, their hashes tell."
+    return {"name": name, "about": f"{name}_eval_results.json {worth}"}
 
 
 def write(out, videos_dir, report, lines, meter, source):
     """report.json, VBench's two files and the page. source: of the real clip whose controls the page shows."""
     out, settings = Path(out), report["settings"]
     write_text(out / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
-    scored = [{"path": line["file"], "prompt": line["prompt"], "results": {
+    scored = [{"path": (Path(videos_dir) / line["file"]).as_posix(), "prompt": line["prompt"], "results": {
         name: rows.result_of(name, found, settings["metrics"][name]) for name, found in line["found"]["results"].items()}}
         for line in lines if line["scores"] is not None]
-    vbench_files.write(out, NAME, scored)
+    vbench_files.write(out, report["vbench"]["name"], scored)
     page.write_html(out / "index.html", report, videos_dir, page.pictures(report, videos_dir, meter, source))

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from ...clip import TABLES, inside, rows_of
 from ...curate.listing import KINDS
 from ...errors import KitError
+from .. import vbench_files
 from ..prompt_file import KINDS as PROMPT_KINDS, clean, in_folder, is_absolute, named, read_prompts
 
 VIDEOS = (*KINDS, ".gif")
@@ -36,16 +37,17 @@ def items_of(folder, prompts=None, categories=None):
     """(items sorted by name, name of the prompts' file or "") of a folder. Of its sub-folders only those files that the prompts name, as in
     a VideoFolder of ours; hidden files are left out.
 
-    prompts: a file (see `read_prompts`), {name: prompt}, or None for a metadata table or prompts.json in the folder. categories:
-    {name: category} or a file of the same kinds; else the metadata's video_category. What is named and can not be read is an item with a
-    problem, so no file counts twice.
+    prompts: a file (see `read_prompts`) or VBench's full_info.json, {name: prompt}, or None for a metadata table or prompts.json in the
+    folder. categories: {name: category} or a file for `read_prompts`; else the metadata's video_category. What is named and can not be read
+    is an item with a problem, so no file counts twice.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise KitError(f"{folder} is not a folder. Name the folder that holds the videos.")
     if prompts is None:
         prompts = next((folder / name for name in BESIDE if (folder / name).is_file()), {})
-    texts, said = texts_in(folder, prompts), texts_in(folder, categories or {})
+    listed = None if isinstance(prompts, dict) else listed_by_vbench(folder, prompts)
+    texts, said = texts_in(folder, prompts if listed is None else listed), texts_in(folder, categories or {})
     about = {in_folder(folder, name): facts for name, facts in facts_of(folder, prompts).items()}
     found = []
     for name, path, problem in [*files_of(folder, texts), *others_of(folder, texts)]:
@@ -98,6 +100,35 @@ def texts_in(folder, texts):
         if own in found:
             raise KitError(f"{name} is named twice, in two spellings. Keep one of the two.")
         found[own] = text
+    return found
+
+
+def without_clip(folder, found, categories):
+    """Sentences about categories that belong to none of the items, [] when all do or none were given."""
+    if categories is None:
+        return []
+    said, here = texts_in(folder, categories), {item.name for item in found}
+    lost = [shown(name) for name in said if shown(name) not in here]
+    if said and not lost:
+        return []
+    few = f" (for example {', '.join(lost[:3])})" if lost else ""
+    return [f"Of the {len(said)} names of the categories, {len(said) - len(lost)} are clips of this folder; the others change nothing{few}. "
+            "Names are relative to the folder, with their ending."]
+
+
+def listed_by_vbench(folder, path):
+    """{name in the folder: prompt} of VBench's full_info.json, None for a file of another kind. It has each video with its folder, as seen
+    from where VBench ran; a video that is not in the folder from here is known by its last part."""
+    if Path(path).suffix.lower() != ".json" or not os.path.isfile(path) or not isinstance(vbench_files.read_json(path), list):
+        return None
+    found, here = {}, os.path.abspath(folder)
+    for video, prompt in vbench_files.read_info(path).items():
+        own = Path(os.path.abspath(video))
+        name = own.relative_to(here).as_posix() if own.is_relative_to(here) else own.name
+        if found.setdefault(name, prompt) != prompt:
+            raise KitError(f"{path} has two prompts for {name}. Keep one of the two.")
+    if not found:
+        raise KitError(f"{path} names no video (video_list), so it is not known whose prompts these are.")
     return found
 
 

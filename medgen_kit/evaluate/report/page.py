@@ -196,4 +196,5 @@ def settings(report):
     return (table(("metric", "network", "weights", "resized", "frames"), lines) +
             f"<p>Measured: {html.escape(found['frames'])}. Versions: {html.escape(versions)}; code {html.escape(found['code'])}. "
             f"{made['measured']} clips measured in this run, {made['kept']} kept from an earlier one; {made['seconds']} seconds. "
-            "Numbers with another network, frame rule or version are not to be compared with these.</p>")
+            "Numbers with another network, frame rule or version are not to be compared with these.</p>"
+            f"<p><b>{html.escape(report['vbench']['about'])}</b></p>")

@@ -199,6 +199,16 @@ def measured(jobs, function, ledger, workers, say=None, what="clips"):
     return found
 
 
+def cut_prompts(lines, meter):
+    """A sentence in a list about the prompts of scored rows that are longer than the text tower reads, [] when there is none."""
+    if "overall_consistency" not in meter.names:
+        return []
+    tower, prompts = meter.networks().part("text"), {line["prompt"] for line in lines if line["prompt"] and line["scores"]}
+    cut = sum(tower.truncated(prompt) for prompt in prompts)
+    return [f"overall_consistency reads {tower.limit} tokens of a prompt: {cut} of {len(prompts)} prompts ({cut / len(prompts):.0%}) are "
+            "longer, and what comes later in them counts for nothing."] if cut else []
+
+
 def row_of(item, found, sha256):
     """One row of report.json: the item, what its file says, and its scores or the reason why there are none. Under the names of PRIVATE
     it carries what the summary needs and the report does not."""

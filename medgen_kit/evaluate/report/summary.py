@@ -52,11 +52,12 @@ def counts_of(rows, has_prompts):
             "without_file": sum(row["problem"] in (NO_FILE, NOT_PLAIN, OUTSIDE) for row in rows)}
 
 
-def notes_of(rows, counts, controls):
-    """What a reader has to know before the numbers, as sentences."""
+def notes_of(rows, counts, controls, names):
+    """What a reader has to know before the numbers, as sentences. names: of the metrics."""
     scored = [row for row in rows if row["scores"]]
     sizes, frames = ({row[key] for row in scored} for key in ("size", "frames_measured")) if scored else (set(), set())
     prompts = [row["prompt"] for row in scored if row["prompt"]]
+    reads = [name for name in names if name in metrics.PROMPT]
     cut = sum(row["frames_measured"] < row["frames"] for row in scored)
     said = [
         (not rows, "The folder holds no video."),
@@ -69,8 +70,8 @@ def notes_of(rows, counts, controls):
         (len(frames) > 1, f"The clips have from {min(frames, default=0)} to {max(frames, default=0)} measured frames. Every clip counts "
          "alike; the consistency metrics are also given with every pair of frames counting alike, as VBench does on one GPU."),
         (cut, f"{cut} clips are longer than the frames that were measured (--max-frames); what comes later was not looked at."),
-        (0 < counts["without_prompt"] < counts["clips"], f"{counts['without_prompt']} clips have no prompt; metrics that read one have "
-         "no value there."),
+        (0 < counts["without_prompt"] < counts["clips"], f"Rows without a prompt: {counts['without_prompt']}"
+         + (f"; {', '.join(reads)} have no value there." if reads else "; no metric here reads one.")),
         (len(prompts) > len(set(prompts)), "Some prompts have several clips. The intervals take clips as independent, so they are too "
          "narrow for a statement about new prompts."),
         (controls["left_out"], f"{len(controls['left_out'])} real clips could not be used."),
