@@ -14,10 +14,14 @@ from .bundle import encode, is_notebook, send_image
 ALL, UNKNOWN = "all categories", "not known"
 FIRST = 10                                # rows of the table that a page without widgets shows
 LETTERS = 28                              # of a file's name in the list
+# what is sorted by -> the two orders, and what their first rows are called
+ORDERS = {"side": ("worst first", "best first", "last"), "no side": ("lowest first", "highest first", "lowest"),
+          "file": ("A first", "Z first", "first")}
 
 
 def report_view(report, videos_dir, by=None, rows=FIRST):
-    """Show a report: the table of scores, the `rows` last clips by metric `by` (default: the first), the worst as a filmstrip, the browser.
+    """Show a report: the table of scores, the `rows` last clips by metric `by` (default: the first), the last as a filmstrip, the browser.
+    Where `by` takes no side, no clip is worse than another: then the lowest ones are shown.
 
     report: of `evaluate.report.evaluate`, or its report.json as a dict. videos_dir: the folder that was judged. On a page without a
     kernel the tables and the filmstrip stay; the browser needs a running notebook.
@@ -28,12 +32,13 @@ def report_view(report, videos_dir, by=None, rows=FIRST):
     if not chosen:
         print("No clip has a score; the reasons stand in report['videos'].", flush=True)
         return
-    tables.table([shown_row(row, report) for row in chosen], caption=f"The last {len(chosen)} clips by {spoken(view.by)}.")
+    last = orders_of(report, view.by)[2]
+    tables.table([shown_row(row, report) for row in chosen], caption=f"The {last} {len(chosen)} clips by {spoken(view.by)}.")
     frames = view.frames(chosen[0]["file"])
     if frames is not None:
         send_image(strips.filmstrip_image(strips.pick(frames, 9), labels=[""] * min(9, len(frames))),
-                   f"Frames of {chosen[0]['file']}, last by {spoken(view.by)}. Prompt: {chosen[0]['prompt'] or 'none'}.",
-                   f"The last clip by {spoken(view.by)}.")
+                   f"Frames of {chosen[0]['file']}, {last} by {spoken(view.by)}. Prompt: {chosen[0]['prompt'] or 'none'}.",
+                   f"The {last} clip by {spoken(view.by)}.")
     if is_notebook():
         from IPython.display import display
 
@@ -43,7 +48,8 @@ def report_view(report, videos_dir, by=None, rows=FIRST):
 def rows_sorted(report, by=None, category="", worst_first=True):
     """The scored clips of a report as flat rows (file, category, prompt, one column per metric), sorted by a metric or by "file".
 
-    by: default the first metric. category: only that one; "" for all. Clips without that value come last. KitError for a wrong name.
+    by: default the first metric; one that takes no side has no worst clip, so the lowest value comes first. category: only that one; ""
+    for all. Clips without that value come last. KitError for a wrong name.
     """
     metrics = report["summary"]
     by = by or next(iter(metrics))
@@ -59,6 +65,11 @@ def rows_sorted(report, by=None, category="", worst_first=True):
     upwards = (metrics[by]["better"] >= 0) == worst_first
     valued = sorted((row for row in rows if row[by] is not None), key=lambda row: row[by], reverse=not upwards)
     return valued + [row for row in rows if row[by] is None]
+
+
+def orders_of(report, by):
+    """Of ORDERS: a metric that takes no side, and a name, call no clip the worse one."""
+    return ORDERS["file" if by == "file" else "side" if report["summary"][by]["better"] else "no side"]
 
 
 def categories(report):
@@ -110,7 +121,7 @@ class ReportView:
         rows_sorted(report, self.by)
         names = ["file", *report["summary"]]
         self.sorting = widgets.Dropdown(options=[(spoken(name), name) for name in names], value=self.by, description="sort by")
-        self.order = widgets.Dropdown(options=[("worst first", True), ("best first", False)], description="order")
+        self.order = widgets.Dropdown(options=self.orders(), description="order")
         self.kind = widgets.Dropdown(options=[(ALL, ""), *((name, name) for name in categories(report))], description="category")
         self.list = widgets.Select(options=[], rows=12, layout={"width": "min(100%, 640px)"})
         self.list.add_class("medgen-report-list")
@@ -127,8 +138,16 @@ class ReportView:
     def category(self):
         return self.kind.value
 
+    def orders(self):
+        """The two orders by their names, for what is sorted by."""
+        return list(zip(orders_of(self.report, self.by)[:2], (True, False)))
+
     def _fill(self, _=None):
         self.by = self.sorting.value
+        if self.order.options != tuple(self.orders()):
+            chosen = self.order.value
+            self.order.options = self.orders()
+            self.order.value = chosen
         rows = rows_sorted(self.report, self.by, self.kind.value, self.order.value)
         self.list.options = [("choose a clip", "")] + [(self.line(row), row["file"]) for row in rows]
         self.list.value = ""

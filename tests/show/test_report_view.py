@@ -75,6 +75,26 @@ def test_the_browser_sorts_filters_and_plays_what_is_chosen(judged):
     assert view.screen.value == "" and view.chosen is None
 
 
+def test_where_a_metric_takes_no_side_no_clip_is_called_worst(judged, capsys):
+    report, folder = judged
+    report["summary"]["smooth"]["better"] = 0
+    view = show.ReportView(report, folder)
+    assert [label for label, _ in view.order.options] == ["lowest first", "highest first"] and view.list.options[1][1] == "b.mp4"
+    view.order.value = False
+    view.sorting.value = "error"
+    assert view.order.label == "best first" and view.list.options[1][1] == "gone.mp4", "the order that was chosen stays"
+    view.sorting.value = "file"
+    assert view.order.label == "Z first" and view.list.options[1][1] == "gone.mp4"
+    view.order.value = True
+    view.sorting.value = "error"
+    assert view.order.label == "worst first" and view.list.options[1][1] == "a <1>.mp4"
+    capsys.readouterr()
+    show.report_view(report, folder, by="smooth")
+    said = capsys.readouterr().out
+    assert "The lowest 3 clips by smooth" in said and "Frames of b.mp4, lowest by smooth" in said
+    assert "last" not in said and "worst" not in said
+
+
 def test_an_animated_gif_is_shown_as_it_is(judged):
     from PIL import Image
 

@@ -112,8 +112,8 @@ def without_clip(folder, found, categories):
     if said and not lost:
         return []
     few = f" (for example {', '.join(lost[:3])})" if lost else ""
-    return [f"Of the {len(said)} names of the categories, {len(said) - len(lost)} are clips of this folder; the others change nothing{few}. "
-            "Names are relative to the folder, with their ending."]
+    return [f"Of the {len(said)} names of the categories, {len(said) - len(lost)} are clips of this folder; the others change nothing{few}."
+            " Names are relative to the folder, with their ending."]
 
 
 def listed_by_vbench(folder, path):
