@@ -52,9 +52,11 @@ def sharpness_series(frames, size=64):
 def flow_warp_error(frames, least=0.3):
     """Warping error by optical flow (after Lai et al. 2018); the paper's figure of that name is a human one (`grading`).
 
-    Each next frame is warped back onto its frame; mean squared difference (0..1 pixels) where flow forward and backward agree and at no
-    motion boundary. Returns {"error", "coverage", "pixels"}: error is None under `least` mean coverage; pixels is the mean flow length
-    at a height of 64 pixels. A clip that stands still has no error, so read it beside `pixels`.
+    The pictures are made grey and their short side brought to 64 to 256 pixels first (`grey`), so that the error of a large clip is that of
+    its small copy, and colour counts for nothing. Each next frame is warped back onto its frame; mean squared difference of brightness
+    (0..1) where flow forward and backward agree and at no motion boundary. Returns {"error", "coverage", "pixels"}: error is None under
+    `least` mean coverage; pixels is the mean flow length at a height of 64 pixels. A clip that stands still has no error, so read it
+    beside `pixels`.
     """
     pictures, errors, seen, lengths = grey(frames), [], [], []
     for now, after in zip(pictures, pictures[1:]):

@@ -1,8 +1,10 @@
 """Does a clip show the medical concepts that its prompt asked for? Recall, precision and contradictions of a clip against its prompt.
 
 What is seen comes from the concept head of alignment (`seen_by_head`), from a captioner that looks at the clip (`captions_of`), or, for the
-camera, from measured motion (`camera_of`). The generator's alignment loss came from the same head and concepts, so that what the head says
-may flatter the generator; the independent examiner is `scorer`.
+camera, from measured motion (`camera_of`). With the head, recall and precision are among the concepts that the prompt decides: those that
+it names and those whose absence it makes plain. About the others the head has learned nothing, so what a clip shows beyond them costs no
+precision; a captioner's words count in full. The generator's alignment loss came from the same head and concepts, so that what the head
+says may flatter the generator; the independent examiner is `scorer`.
 """
 
 from functools import lru_cache
@@ -99,6 +101,8 @@ def read_tags(said):
         present, absent = ({tag for tag in knowledge.tags(said, negated=negated) if tag.split(":")[0] != "device/camera"}
                            for negated in (False, True))
         return present, absent, {name for name, _ in moves} or ({"static shot"} if still else set())
+    if not isinstance(said, list | tuple | set | frozenset) or not all(isinstance(tag, str) for tag in said):
+        raise KitError(f"concepts are read from a text or from a list of tags, not from {said!r}. Leave a clip out that has neither.")
     said, known = set(said), knowledge.concepts()[0]
     unknown = sorted(tag for tag in said if tag.removeprefix("no ").split(":")[0] not in known)
     if unknown:
@@ -113,9 +117,10 @@ def against_prompt(prompt, seen, camera="", known=None):
 
     seen: a caption of the clip by somebody who did not read the prompt, or a list of tags (`seen_by_head`). camera: measured motion
     (`camera_of`), "" to take what the caption says. known: tags that whoever looked can name; others that are asked are not judged.
-    Returns a dict. recall: share of asked concepts that are shown, a side counting as one more. precision: share of shown concepts that
-    were asked, or that one of the asked implies or is implied by. None with `reason` where there is nothing to count. asked, shown: rows
-    {"tag", "code", "scheme", "found" (None: not judged)}. excluded: tags that the prompt denies. contradictions: rows {"kind" (KINDS),
+    Returns a dict. recall: share of asked concepts that are shown, a side counting as one more. precision: share of the concepts in `seen`
+    that were asked, or that one of the asked implies or is implied by; with `seen_by_head` these are among the concepts that the prompt
+    decides, so it is no precision over everything that the clip shows. None with `reason` where there is nothing to count. asked, shown:
+    rows {"tag", "code", "scheme", "found" (None: not judged)}. excluded: tags that the prompt denies. contradictions: rows {"kind" (KINDS),
     "asked", "shown"}.
     """
     wanted, excluded, moves = read_tags(prompt)
@@ -196,7 +201,8 @@ def against(move, other):
 def against_prompts(prompts, seen, cameras=None, known=None, draws=2000, level=0.95, seed=0):
     """(rows, marks) of a set: `against_prompt` for every clip, and its figures with intervals by drawing whole prompts again.
 
-    seen: a caption or a list of tags for each prompt, None where nobody could look. marks: recall, precision and contradicted (prompts with
+    seen: a caption or a list of tags for each prompt, None where nobody could look. With tags of `seen_by_head` recall and precision are
+    among the concepts that each prompt decides. marks: recall, precision and contradicted (prompts with
     a contradiction), each {"micro" (all concepts alike), "low", "high", "macro" (all prompts alike), "macro_low", "macro_high", "prompts",
     "concepts"}; kinds: how many contradictions of each; unseen: clips without a look; unasked: prompts that name nothing.
     """
@@ -229,7 +235,8 @@ def seen_by_head(align_folder, frames, prompts):
     """(seen, known): for each clip uint8 [N, T, S, S, 3] the tags that the concept head sees, and all tags that it can name.
 
     The head has learned to tell a concept from those that could have been said instead of it, and from its denial, and nothing about the
-    others. So of the tags that it sees only those count that the prompt decides (`align.ConceptSet.decided`).
+    others. So of the tags that it sees only those count that the prompt decides (`align.ConceptSet.decided`), and a precision from them is
+    one among the concepts that the prompt decides, not over everything seen.
     """
     from ..align import ConceptSet
 

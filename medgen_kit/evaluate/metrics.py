@@ -29,7 +29,7 @@ class Metric:
 
 
 WHOLE, CROPPED = "short side 224, bilinear, no antialiasing, whole picture", "short side 224, bicubic, no antialiasing, centre crop"
-NONE, FLOW = "none", "short side 64 to 256 for the flow"
+NONE, FLOW = "none", "grey, short side 64 to 256, for the flow and for the error"
 METRICS = {
     "subject_consistency": Metric(1, 2, "subject", WHOLE, "all", "does the whole picture stay itself? a frozen clip scores 1"),
     "background_consistency": Metric(1, 2, "background", CROPPED, "all", "the same on the centre crop; nothing separates a background"),
@@ -41,9 +41,11 @@ METRICS = {
                               "technical picture quality, 0 to 100, learned from photographs", 1),
     "overall_consistency": Metric(1, 1, "video", CROPPED, "8, middle of equal intervals", "cosine of video and prompt"),
     "concept_recall": Metric(1, 1, "concepts", "the tower's own, area", "as many as the tower reads, evenly",
-                             "share of the medical concepts of the prompt that are seen; the head may flatter what it helped to train", 2),
+                             "share of the medical concepts that the prompt asks for that are seen, among the concepts that the prompt "
+                             "decides; the head may flatter what it helped to train", 2),
     "concept_precision": Metric(1, 1, "concepts", "the tower's own, area", "as many as the tower reads, evenly",
-                                "share of the concepts seen that the prompt asked for, out of those that it decides", 2),
+                                "share of the concepts seen that the prompt asks for, among the concepts that the prompt decides; what "
+                                "it leaves open is not judged", 2),
     "sharpness": Metric(1, 1, "", "64 x 64, area", "all", "variance of the Laplacian; noise is 'sharp' too", 0),
     "flow_warp_error": Metric(-1, 2, "", FLOW, "all", "how badly does flow explain the next frame? a frozen clip scores 0", 5),
     "motion_pixels": Metric(0, 2, "", FLOW, "all", "mean flow length at a height of 64 pixels", 2),
@@ -65,8 +67,8 @@ def names_for(backbone, towers=False):
 def measure(frames, fps, prompt=None, backbone="light", names=None):
     """{name: MetricResult} of one clip. Never fails for a clip that is short or can not be measured: value None, with the reason.
 
-    frames: uint8 [T, H, W, 3]. fps: frames a second. backbone: a name or a `backbones.Backbone`. names: of METRICS (default: what the
-    backbone offers). A network that can not be had (no download, no weights) is a KitError, not a missing value.
+    frames: uint8 [T, H, W, 3]. fps: frames a second, above 0. backbone: a name or a `backbones.Backbone`. names: of METRICS (default: what
+    the backbone offers). A network that can not be had (no download, no weights) is a KitError, not a missing value.
     """
     networks = backbones.load(backbone) if isinstance(backbone, str) else backbone
     views, found, shared = vbench.Views.of(frames), {}, {}
@@ -87,7 +89,10 @@ def one(name, views, fps, prompt, networks, shared):
         return MetricResult(name, None, f"its short side is under the {LEAST} pixels that AMT and RAFT can read", settings=settings)
     if name in PROMPT and not prompt:
         return MetricResult(name, None, "it has no prompt", settings=settings)
-    value, series, weight, reason = MEASURE[name](views, fps, prompt, networks, shared)
+    try:
+        value, series, weight, reason = MEASURE[name](views, fps, prompt, networks, shared)
+    except vbench.NotFinite:
+        return MetricResult(name, None, "its network gave numbers that are not finite", settings=settings)
     return MetricResult(name, None if value is None else float(value), reason, weight, [round(float(x), DIGITS) for x in series], settings)
 
 
@@ -124,10 +129,7 @@ def _dynamic(views, fps, prompt, networks, shared):
 
 
 def _quality(views, fps, prompt, networks, shared):
-    import torch
-
-    with torch.no_grad():
-        series = [float(networks.part("quality")(picture)) for picture in views.quality()]
+    series = vbench.quality_series(views, networks.part("quality"))
     return np.mean(series), series, len(series), ""
 
 

@@ -1,9 +1,16 @@
 """VBench's dimensions (Huang et al. 2024) as pure functions on the frames of one clip, with whatever networks they are handed.
 
 Frames are uint8 [T, H, W, 3], RGB. With the networks that VBench uses (`backbones.load("parity")`) the numbers are VBench's: frames are
-chosen, resized without antialiasing, cropped and cut off as it does. A clip that is too short gives None where VBench fails. An encoder,
-interpolator or other network of None is the one of the profile (MEDGEN_PROFILE, section `evaluate`).
+chosen, resized without antialiasing, cropped and cut off as it does. A clip that is too short gives None where VBench fails; a network that
+gives NaN is a KitError (`NotFinite`), never a score.
+
+An encoder, interpolator or other network of None is the one of the profile (MEDGEN_PROFILE, section `evaluate`). The backbone "light" has
+one for consistency, smoothness and dynamic degree. It has none for imaging_quality and aesthetic_quality: None is a KitError there that
+says so ("parity" has both, from their weights). overall_consistency has none in either: the light towers belong to a run, and VBench's
+ViCLIP is read by no library here. None is a KitError; hand it the encoders of `backbones.load("light", align_folder)`, or your own.
 """
+
+import math
 
 import numpy as np
 
@@ -12,6 +19,10 @@ from ..errors import KitError
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 SIDE, BATCH, LONGEST = 224, 16, 512
+
+
+class NotFinite(KitError):
+    """A network gave NaN or infinity for a clip, so there is no score."""
 
 
 class Views:
@@ -64,7 +75,7 @@ def subject_consistency(frames, encoder):
     """Does the subject stay itself? `consistency` of features of the whole picture, short side 224 (VBench: DINO ViT-B/16).
 
     encoder: float [N, 3, h, w], normalised as ImageNet -> [N, D]. 0..1, higher is better; None for one frame. A clip that stands still
-    scores 1.
+    scores 1. NotFinite for features that are no numbers.
     """
     return consistency(encode(Views.of(frames).subject(), network(encoder, "subject")))
 
@@ -104,7 +115,7 @@ def motion_smoothness(frames, interpolator):
     with torch.no_grad():
         for k in range((len(frames) - 1) // 2):
             guess = torch.as_tensor(interpolator(pictures[k:k + 1], pictures[k + 1:k + 2]))
-            guess = (guess.reshape(3, *pictures.shape[2:]) * 255.0).permute(1, 2, 0).cpu().numpy()
+            guess = finite((guess.reshape(3, *pictures.shape[2:]) * 255.0).permute(1, 2, 0).cpu().numpy(), "the interpolator")
             guess = guess[top:top + height, left:left + width].clip(0, 255).astype(np.uint8)
             errors.append(cv2.absdiff(frames[2 * k + 1], guess).mean())
     return float((255 - np.mean(errors)) / 255)
@@ -113,36 +124,44 @@ def motion_smoothness(frames, interpolator):
 def imaging_quality(frames, quality, mode="longer"):
     """Mean picture quality, 0..100 (VBench: MUSIQ trained on SPAQ, photographs of smartphones; medical pictures are out of its domain).
 
-    quality: float [1, 3, h, w] in 0..1 -> a number. mode: "longer" (long side at most 512), "shorter" (short side at most 512),
-    "shorter_centercrop" (and the centre 512) or "None". In a set, VBench divides the mean by 100; rows of clips stay 0..100.
+    quality: float [1, 3, h, w] in 0..1 -> a number; None: MUSIQ where the backbone is "parity", KitError where it is "light".
+    mode: "longer" (long side at most 512), "shorter" (short side at most 512), "shorter_centercrop" (and the centre 512) or "None". In a
+    set, VBench divides the mean by 100; rows of clips stay 0..100. NotFinite for a network that gives no numbers.
     """
+    return float(np.mean(quality_series(frames, network(quality, "quality"), mode)))
+
+
+def quality_series(frames, quality, mode="longer"):
+    """`imaging_quality` of every frame, float [T]."""
     import torch
 
-    quality = network(quality, "quality")
     with torch.no_grad():
-        return float(np.mean([float(quality(picture)) for picture in Views.of(frames).quality(mode)]))
+        return finite([float(quality(picture)) for picture in Views.of(frames).quality(mode)], "the network for picture quality")
 
 
 def aesthetic_quality(frames, encoder, head):
     """LAION's predictor of beauty / 10, mean over frames (VBench: CLIP ViT-L/14 and a linear head). About 0..1. Says little in medicine.
 
-    encoder: float [N, 3, 224, 224], normalised as CLIP's -> [N, D]. head: unit features [N, D] -> [N] or [N, 1].
+    encoder: float [N, 3, 224, 224], normalised as CLIP's -> [N, D]. head: unit features [N, D] -> [N] or [N, 1]. None of either: LAION's
+    where the backbone is "parity", KitError where it is "light".
     """
     import torch
     from torch.nn import functional as F
 
     features = encode(Views.of(frames).clip(), network(encoder, "aesthetic"))
     with torch.no_grad():
-        return float((torch.as_tensor(network(head, "aesthetic_head")(F.normalize(features, dim=-1))).reshape(-1) / 10).mean())
+        scores = torch.as_tensor(network(head, "aesthetic_head")(F.normalize(features, dim=-1))).reshape(-1)
+    return finite(float((scores / 10).mean()), "the network for beauty")
 
 
 def dynamic_degree(frames, fps, flow, vbench_compatible=True):
     """Does the clip move? True or False; the score of a set is the share that does (VBench: RAFT, 20 iterations).
 
-    flow: (a, b) float [1, 3, H, W] of RGB 0..255, padded to multiples of 8 -> [1, 2, H, W] pixels (right, down). Frames are kept at
-    about 8 a second. A pair moves when its fastest 5 % of pixels go further than 6 pixels at a short side of 256; a quarter of the kept
-    frames must. vbench_compatible: False mends two faults: two frames alone always counted as moving, and a flow of NaN (RAFT under 128
-    pixels) as standing still; both give an answer by the flow, or None where there is none.
+    fps: frames a second, above 0; KitError for others. flow: (a, b) float [1, 3, H, W] of RGB 0..255, padded to multiples of 8 ->
+    [1, 2, H, W] pixels (right, down). Frames are kept at about 8 a second. A pair moves when its fastest 5 % of pixels go further than 6
+    pixels at a short side of 256; a quarter of the kept frames must. vbench_compatible: False mends two faults: two frames alone always
+    counted as moving, and a flow of NaN (RAFT under 128 pixels) as standing still; both give an answer by the flow, or None where there
+    is none.
     """
     lengths, needed, limit, sound = flow_lengths(frames, fps, flow)
     moving = sum(length > limit for length in lengths)
@@ -155,12 +174,15 @@ def overall_consistency(frames, video_encoder, text_encoder, prompt):
     """Cosine of video and text, -1..1 (VBench: ViCLIP, whose text ends at 32 tokens; report the share of prompts that it cuts).
 
     video_encoder: float [8, 3, 224, 224], normalised as CLIP's -> [D] or [1, D] (features of frames [8, D] are averaged).
-    text_encoder: str -> [D] or [1, D]. None for an empty prompt.
+    text_encoder: str -> [D] or [1, D]. No score (None) for an empty prompt. An encoder of None is a KitError in every profile: no run is
+    named, so there are no towers. NotFinite for encoders that give no numbers.
     """
     import torch
     from torch.nn import functional as F
 
     views = Views.of(frames)
+    if prompt is not None and not isinstance(prompt, str):
+        raise KitError(f"the prompt is {prompt!r}; overall_consistency takes a text, or None where there is none.")
     if not prompt:
         return None
     pictures = views.clip_levels(middle_frames(len(views), 8))
@@ -168,7 +190,7 @@ def overall_consistency(frames, video_encoder, text_encoder, prompt):
         seen = torch.as_tensor(network(video_encoder, "video")(pictures)).float()
         said = torch.as_tensor(network(text_encoder, "text")(prompt)).float().reshape(-1)
         seen = F.normalize(seen, dim=-1).reshape(-1, said.shape[0]).mean(0)
-        return float(F.cosine_similarity(seen, said, dim=0))
+        return finite(float(F.cosine_similarity(seen, said, dim=0)), "one of the encoders")
 
 
 def consistency(features):
@@ -179,7 +201,7 @@ def consistency(features):
 
 def consistency_pairs(features):
     """The T - 1 terms that `consistency` is the mean of, float [T - 1]."""
-    features = np.asarray(features, np.float64)
+    features = finite(np.asarray(features, np.float64), "the encoder")
     unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
     before, first = (unit[1:] * unit[:-1]).sum(1), unit[1:] @ unit[0]
     return (np.maximum(before, 0) + np.maximum(first, 0)) / 2
@@ -190,6 +212,8 @@ def flow_lengths(frames, fps, flow):
     flow was a number everywhere)."""
     import torch
 
+    if isinstance(fps, bool) or not isinstance(fps, int | float | np.number) or not math.isfinite(fps) or fps <= 0:
+        raise KitError(f"fps is {fps!r}; dynamic_degree needs the frames a second, a number above 0. video.read(path) gives it.")
     frames, flow = Views.of(frames).frames[::max(1, round(fps / 8))], network(flow, "flow")
     limit, needed = 6.0 * min(frames.shape[1:3]) / 256, round(4 * len(frames) / 16)
     _, pictures = pad(frames, 8)
@@ -217,6 +241,14 @@ def checked(frames):
         raise KitError(f"VBench's functions take frames uint8 [T, H, W, 3] with T >= 1, not {frames.dtype} {list(frames.shape)}. "
                        "video.read(path)[0] gives them.")
     return frames
+
+
+def finite(values, whose):
+    """The values as they are; NotFinite when one is NaN or infinite. whose: the network that gave them, in words."""
+    if not np.isfinite(np.asarray(values, np.float64)).all():
+        raise NotFinite(f"{whose} gave numbers that are not finite (NaN or infinite) for this clip, so there is no score. Look at its "
+                        "weights, its precision (float16 overflows) and the size of the clip.")
+    return values
 
 
 def network(given, part):

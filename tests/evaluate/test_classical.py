@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from medgen_kit import video
 from medgen_kit.evaluate import classical
 from medgen_kit.evaluate.controls import blurred, noisy
+from medgen_kit.evaluate.metrics import METRICS
 
 RNG = np.random.default_rng(0)
 
@@ -53,6 +55,14 @@ def test_frozen_share_and_flicker_of_light():
     ramp = (np.arange(6)[:, None, None, None] * 7 + np.zeros((6, 8, 8, 3))).astype(np.uint8)
     assert classical.light_flicker(ramp) == 0 and classical.light_flicker(clip) == pytest.approx((50 + 50) / 3)
     assert classical.light_flicker(clip[:2]) is None
+
+
+def test_the_warping_error_is_that_of_the_small_grey_picture():
+    clip = sliding(2, size=300)
+    small = video.resize(clip, (256, 256))
+    grey = np.stack([cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB) for frame in small])
+    assert classical.flow_warp_error(clip)["error"] == pytest.approx(classical.flow_warp_error(grey)["error"], rel=0.02)
+    assert "grey" in METRICS["flow_warp_error"].resize and "64 to 256" in METRICS["flow_warp_error"].resize
 
 
 def test_large_pictures_are_shrunk_and_small_ones_enlarged_for_flow():

@@ -109,6 +109,13 @@ def test_tags_are_read_as_captions_are():
         against_prompt(PROMPT, ["finding/no such thing"])
 
 
+@pytest.mark.parametrize("said", [None, float("nan"), 7, [None], {"finding/polyp": 1}])
+def test_what_is_neither_text_nor_tags_is_refused(said):
+    for prompt, seen in ((said, "A polyp."), ("A polyp.", said)):
+        with pytest.raises(KitError, match="from a text or from a list of tags"):
+            against_prompt(prompt, seen)
+
+
 def test_a_set_has_micro_and_macro_with_intervals_over_prompts():
     prompts = ["A polyp in the colon and an ulcer.", "A fracture.", "Nothing medical.", "A hernia."]
     rows, marks = against_prompts(prompts, ["A polyp in the colon.", "No fracture.", "A scene.", None])

@@ -74,8 +74,24 @@ def test_the_courses_own_towers_as_backbone(tmp_path, monkeypatch):
     assert asked["concept_recall"].value == 0.5 and asked["concept_precision"].value == 0.5            # not the motion; the heart besides
     assert asked["concept_recall"].settings["backbone"] == "concept head of the course" and asked["concept_recall"].weight == 2
     assert metrics.measure(sliding(2), 8, "waves", networks)["concept_recall"].reason == "the prompt names no concept"
+    assert "among the concepts that the prompt decides" in metrics.METRICS["concept_precision"].about
+    other_head = backbones.Backbone("light", str(tmp_path)).part("concepts").weights
+    ConceptSet(["anatomy/heart", "device/endoscope", "motion/advancing"], np.ones((3, 3))).save(tmp_path / "concepts.json")
+    assert backbones.Backbone("light", str(tmp_path)).part("concepts").weights != other_head == head.weights       # rivals count too
     text = networks.part("text")
     assert text.truncated("heart " * 300) and not text.truncated("a heart beats")
+
+
+def test_a_network_that_gives_no_numbers_is_a_reason_for_this_clip_alone():
+    networks = backbones.Backbone("parity")
+    networks.parts = {"subject": lambda x: stubs.encoder(x) * float("nan"), "quality": lambda x: float("inf"), "flow": stubs.flow,
+                      "interpolator": lambda a, b: a / 0 - a / 0, "background": stubs.encoder}
+    names = ("subject_consistency", "imaging_quality", "motion_smoothness", "background_consistency")
+    found = metrics.measure(stubs.waves(5, 64, 64), 8, backbone=networks, names=names)
+    assert [found[name].reason for name in names] == ["its network gave numbers that are not finite"] * 3 + [""]
+    assert [found[name].value is None for name in names] == [True] * 3 + [False]
+    with pytest.raises(KitError, match="fps is None"):
+        metrics.measure(stubs.waves(5, 64, 64), None)
 
 
 def test_parity_measures_with_the_networks_it_has_and_says_what_is_too_small():

@@ -5,6 +5,7 @@ GOLDEN was printed by VBench's code (commit 45e79ec) through tests/bench/vbench_
 
 import numpy as np
 import pytest
+import torch
 
 from medgen_kit.errors import KitError
 from medgen_kit.evaluate import backbones, vbench
@@ -123,6 +124,38 @@ def test_flickering_of_a_known_step():
     assert vbench.temporal_flickering(clip) == pytest.approx(0.8) and vbench.temporal_flickering(clip[:1]) is None
 
 
+def broken(value):
+    """A network that gives `value` for its last number, whatever it sees; the others are those of stubs.py."""
+    def network(*seen):
+        found = torch.as_tensor(stubs.encoder(seen[0]) if len(seen) == 1 else stubs.interpolator(*seen)).clone()
+        found.reshape(-1)[-1] = value
+        return found
+    return network
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_network_that_gives_no_numbers_is_an_error_and_never_a_score(value):
+    frames, bad = stubs.waves(5, 32, 32), broken(value)
+    for call in (lambda: vbench.subject_consistency(frames, bad), lambda: vbench.background_consistency(frames, bad),
+                 lambda: vbench.motion_smoothness(frames, bad), lambda: vbench.imaging_quality(frames, lambda x: value),
+                 lambda: vbench.aesthetic_quality(frames, stubs.encoder, bad_head), lambda: vbench.consistency([[1, value], [1, 0]]),
+                 lambda: vbench.overall_consistency(frames, bad, stubs.text, PROMPT),
+                 lambda: vbench.overall_consistency(frames, stubs.video, lambda text: stubs.text(text) * value, PROMPT)):
+        with pytest.raises(vbench.NotFinite, match="not finite"):
+            call()
+    assert vbench.dynamic_degree(frames, 8, lambda a, b: stubs.flow(a, b) * float("nan"), vbench_compatible=False) is None
+
+
+def bad_head(features):
+    return stubs.head(features) * float("nan")
+
+
+@pytest.mark.parametrize("fps", [None, 0, -8, float("nan"), float("inf"), "8"])
+def test_dynamic_degree_needs_frames_a_second(fps):
+    with pytest.raises(KitError, match="fps is .*number above 0"):
+        vbench.dynamic_degree(stubs.waves(5, 32, 32), fps, stubs.flow)
+
+
 def test_frames_of_another_kind_are_refused():
     with pytest.raises(KitError, match="uint8"):
         vbench.temporal_flickering(np.zeros((4, 8, 8, 3)))
@@ -137,15 +170,23 @@ def test_without_a_network_the_profile_chooses(monkeypatch):
     for function, part in ((vbench.subject_consistency, "subject"), (vbench.background_consistency, "background"),
                            (vbench.motion_smoothness, "interpolator")):
         assert function(frames, None) == function(frames, light.part(part))
-    with pytest.raises(KitError, match="'sharpness', which goes by its own name"):
-        vbench.imaging_quality(frames, None)
+    for call in (lambda: vbench.imaging_quality(frames, None), lambda: vbench.aesthetic_quality(frames, None, stubs.head),
+                 lambda: vbench.aesthetic_quality(frames, stubs.encoder, None)):
+        with pytest.raises(KitError, match="'sharpness', which goes by its own name"):
+            call()
+    with pytest.raises(KitError, match="Name the run whose towers"):
+        vbench.overall_consistency(frames, None, None, PROMPT)
+    monkeypatch.setattr(backbones, "of_profile", lambda: backbones.Backbone("parity"))
+    with pytest.raises(KitError, match="ViCLIP"):
+        vbench.overall_consistency(frames, None, None, PROMPT)
+    with pytest.raises(KitError, match="takes a text"):
+        vbench.overall_consistency(frames, stubs.video, stubs.text, float("nan"))
 
 
 def test_the_bench_measures_all_eight_dimensions_and_its_shims_resize_as_ours(tmp_path):
     import importlib.util
     from pathlib import Path
 
-    import torch
     folder, loaded = Path(__file__).parents[1] / "bench", {}
     for name in ("evaluate", "vbench_peer"):
         spec = importlib.util.spec_from_file_location(f"bench_{name}", folder / f"{name}.py")

@@ -1,5 +1,7 @@
 """The light backbones: no downloaded weights. Colours, optical flow, and the video and text towers that the course itself trains."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ...errors import KitError
@@ -73,14 +75,17 @@ class TowerText(Tower):
 
 class ConceptHead(Tower):
     """(clip uint8 [T, H, W, 3], prompt) -> the tags of medical concepts that the head of stage `align` sees, out of those that the prompt
-    decides (`clinical.seen_by_head` says why). known: all it can name."""
+    decides (`clinical.seen_by_head` says why). known: all it can name. weights: mark of the towers and of concepts.json, which names the
+    concepts and says what a prompt decides."""
 
     def __init__(self, align_folder):
         from ...align import ConceptSet
+        from .parity import weights_mark
 
         super().__init__(align_folder)
         self.concepts = ConceptSet.load(f"{align_folder}/concepts.json")
         self.known, self.name = self.concepts.names, "concept head of the course"
+        self.weights = weights_mark([Path(align_folder) / name for name in ("video_text.safetensors", "concepts.json")])
 
     def __call__(self, frames, prompt):
         import torch
