@@ -4,18 +4,30 @@ Answers to one prompt resemble each other: `correlation` (0..1) is that of two r
 add. Shares and differences are 0..1, so 0.1 is ten points. All is for two-sided tests at 5 % and 95 % intervals unless said.
 """
 
+import inspect
+
 import numpy as np
 
 from ..errors import KitError
 
 MOST = 1_000_000                               # prompts that no study will have
+SURE = 1e-6                                    # as near as a level, alpha or power may come to 0 and 1
 
 
 def inside(**named):
-    """KitError unless every value lies within its bounds; named: argument = (value, low, high)."""
+    """KitError unless every value is a number within its bounds; named: argument = (value, low, high)."""
     for name, (value, low, high) in named.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise KitError(f"{name} is {value!r}, but must be a number between {low:,g} and {high:,.10g}.")
         if not low <= value <= high:
-            raise KitError(f"{name} is {value:g}, but must lie between {low:g} and {high:g}.")
+            raise KitError(f"{name} is {value:g}, but must lie between {low:,g} and {high:,.10g}.")
+
+
+def whole(prompts):
+    """KitError unless it is a whole number of prompts."""
+    inside(prompts=(prompts, 1, MOST))
+    if prompts != int(prompts):
+        raise KitError(f"prompts is {prompts:g}, but must be a whole number.")
 
 
 def effective(raters, correlation):
@@ -34,7 +46,7 @@ def share_half_width(prompts, share=0.5, raters=1, correlation=0.0, level=0.95):
     """Half the width of the normal interval of a share, 0..1; the warping error is a share with one outcome (rater) per prompt."""
     from scipy.stats import norm
 
-    inside(share=(share, 0, 1))
+    inside(prompts=(prompts, 1, MOST), share=(share, 0, 1), level=(level, SURE, 1 - SURE))
     return float(norm.ppf((1 + level) / 2) * (share * (1 - share) / (prompts * effective(raters, correlation))) ** 0.5)
 
 
@@ -46,9 +58,9 @@ def kappa_half_width(prompts, kappa=0.6, labels=(0.7, 0.3), quadratic=False, lev
     from scipy.stats import norm
     from statsmodels.stats.inter_rater import cohens_kappa
 
-    labels = np.asarray(labels, float)
-    inside(kappa=(kappa, 0, 1))
-    if len(labels) < 2 or (labels <= 0).any() or abs(labels.sum() - 1) > 1e-6:
+    labels = np.array([] if labels is None else labels, float)
+    inside(prompts=(prompts, 1, MOST), kappa=(kappa, 0, 1), level=(level, SURE, 1 - SURE))
+    if labels.size < 2 or not (labels > 0).all() or abs(labels.sum() - 1) > 1e-6:
         raise KitError(f"labels are {labels.tolist()}: give at least two shares above 0 that sum to 1, such as (0.7, 0.3).")
     cells = prompts * ((1 - kappa) * np.outer(labels, labels) + kappa * np.diag(labels))
     return float(norm.ppf((1 + level) / 2) * cohens_kappa(cells, wt="quadratic" if quadratic else None).std_kappa)
@@ -62,7 +74,9 @@ def warping_power(prompts, difference=0.1, discordance=0.3, alpha=0.05):
     """
     from scipy.stats import binom
 
-    inside(difference=(abs(difference), 0, 1), discordance=(discordance, abs(difference), 1))
+    whole(prompts)
+    inside(difference=(difference, -1, 1), alpha=(alpha, SURE, 1 - SURE))
+    inside(discordance=(discordance, abs(difference), 1))
     if not discordance:
         return 0.0
     differ = np.arange(prompts + 1)
@@ -70,7 +84,7 @@ def warping_power(prompts, difference=0.1, discordance=0.3, alpha=0.05):
     limit -= binom.cdf(limit, differ, 0.5) > alpha / 2
     ahead = (1 + abs(difference) / discordance) / 2
     reject = binom.cdf(limit, differ, ahead) + binom.cdf(limit, differ, 1 - ahead)
-    return float(binom.pmf(differ, prompts, discordance) @ reject)
+    return float(min(1.0, binom.pmf(differ, prompts, discordance) @ reject))
 
 
 def preference_power(prompts, difference=0.1, raters=3, correlation=0.5, both_fail=0.0, alpha=0.05):
@@ -81,7 +95,8 @@ def preference_power(prompts, difference=0.1, raters=3, correlation=0.5, both_fa
     """
     from scipy.stats import norm
 
-    inside(difference=(abs(difference), 0, 1), both_fail=(both_fail, 0, 0.99))
+    inside(prompts=(prompts, 1, MOST), difference=(difference, -1, 1), raters=(raters, 1, MOST), correlation=(correlation, 0, 1),
+           both_fail=(both_fail, 0, 0.99), alpha=(alpha, SURE, 1 - SURE))
     share, decided = 0.5 + abs(difference) / 2, raters * (1 - both_fail)
     answers = prompts * (effective(decided, correlation) if decided > 1 else decided)
     spread = max((share * (1 - share)) ** 0.5, 1e-9)
@@ -107,6 +122,9 @@ def prompts_needed(question, goal=None, **assumptions):
     assumptions: arguments of `share_half_width`, `kappa_half_width`, `warping_power`, `preference_power`.
     """
     function, name = known(question)
+    possible = [one for one in inspect.signature(function).parameters if one != "prompts"]
+    if unknown := [one for one in assumptions if one not in possible]:
+        raise KitError(f"'{question}' assumes nothing called '{unknown[0]}'. It takes {', '.join(possible)}.")
     goal = {"half_width": 0.1, "power": 0.8}[name] if goal is None else goal
     inside(goal=(goal, 0.001, 0.999))
 
@@ -126,12 +144,6 @@ def prompts_needed(question, goal=None, **assumptions):
     return high
 
 
-def power_curve(question, prompts=(25, 50, 100, 200, 400), **assumptions):
-    """Rows {"prompts", the assumptions, "power" or "half_width"}, ready for a figure; see `prompts_needed`."""
-    function, name = known(question)
-    return [{"prompts": int(n)} | assumptions | {name: function(int(n), **assumptions)} for n in prompts]
-
-
 def advise(difference=0.1, raters=3, correlation=0.5, power=0.8, warping=0.3, kappa=0.6):
     """What a study of two models needs: {"preference", "warping", "prompts", "effective_raters", ..., "sentence"}.
 
@@ -139,7 +151,8 @@ def advise(difference=0.1, raters=3, correlation=0.5, power=0.8, warping=0.3, ka
     `difference`, and the failures of the two are taken as independent, which is the careful case. preference, warping: prompts needed for
     the one and the other; prompts: the larger of the two, at which the half widths hold.
     """
-    inside(difference=(difference, 0.001, 1), warping=(warping, difference, 1))
+    inside(difference=(difference, 0.001, 1), power=(power, 0.001, 0.999))
+    inside(warping=(warping, difference, 1 - SURE))
     differ = independent_discordance(warping, warping - difference)
     need = {"preference": prompts_needed("preference", power, difference=difference, raters=raters, correlation=correlation),
             "warping": prompts_needed("warping", power, difference=difference, discordance=differ)}

@@ -57,7 +57,10 @@ def of_prompt(prompt):
 
     One statement for each concept, side, and course of motion that is asked; a penalty for the other side, for the reversed motion and for
     what the prompt excludes; then GENERAL. The weights (WEIGHTS) are the course's, not a clinician's: let one read and change them.
+    KitError for what is no text.
     """
+    if not isinstance(prompt, str):
+        raise KitError(f"a rubric is made from the text of a prompt, not from {prompt!r}.")
     wanted, excluded, moves = read_tags(prompt)
     found = [one for tag in sorted(wanted) for one in asked(tag, wanted)]
     found += [Criterion(f"The camera moves like this: {move}.", 1, "Text Alignment") for move in sorted(moves)]
@@ -171,23 +174,20 @@ def judge(name, **options):
 def judge_clips(judge, items, rubrics=of_prompt, log=None, seed=0, say=print, again=False):
     """Verdicts of a judge: rows {"clip", "prompt", "criterion", "axis", "weight", "met" (True, False, None), "why"}, items in order.
 
-    judge: of `rubric.judge`. items: (Clip, prompt) pairs. rubrics: {prompt: list of Criterion}, or a function of the prompt. log: a path or
-    `caption.Log`: every verdict is written there at once under the hash of frames, prompt, criterion, model and settings, and nothing that
-    stands there is asked again, so that an interrupted run goes on (a judge that costs nothing keeps none). again: ask once more for
-    verdicts that stand there as unclear (None). met is None, with the reason in why, where the judge gave no readable verdict. Stop (a
-    KitError) when no further request makes sense.
+    judge: of `rubric.judge`. items: (Clip, prompt) pairs. rubrics: {prompt: list of Criterion}, or a function of the prompt; all
+    of them are checked before the first request. log: a path or `caption.Log`: every verdict is written there at once under the hash of
+    frames, prompt, criterion, model and settings, and nothing that stands there is asked again, so that an interrupted run goes on (a
+    judge that costs nothing keeps none). again: ask once more for verdicts that stand there as unclear (None). met is None, with the reason
+    in why, where the judge gave no readable verdict. Stop (a KitError) when no further request makes sense.
     """
     items = list(items)
     log = Log() if judge.free else log if isinstance(log, Log) else Log(log)
-    for prompt in dict.fromkeys(prompt for _, prompt in items):
-        if not callable(rubrics) and prompt not in rubrics:
-            raise KitError(f"there is no rubric for the prompt '{prompt[:60]}'. Add it to the file, or use rubric.of_prompt.")
+    wanted, failed = rubrics_of([prompt for _, prompt in items], rubrics), [0]
     connect(judge, log, say)
-    get, failed = rubrics if callable(rubrics) else rubrics.__getitem__, [0]
 
     def one(item):
         clip, prompt = item
-        rows, refused = verdicts_of(judge, clip, prompt, checked(get(prompt)), log, seed, again)
+        rows, refused = verdicts_of(judge, clip, prompt, wanted[prompt], log, seed, again)
         failed[0] = failed[0] + 1 if refused else 0
         if failed[0] >= min(IN_A_ROW, len(items)) > 1:
             raise Stop(f"{failed[0]} clips in a row got no verdict; the last: {refused}")
@@ -205,6 +205,19 @@ def judge_clips(judge, items, rubrics=of_prompt, log=None, seed=0, say=print, ag
             judge.wire.halt.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def rubrics_of(prompts, rubrics):
+    """{prompt: checked criteria} of every prompt; KitError that names the prompt whose rubric is missing or can not be scored."""
+    found = {}
+    for prompt in prompts:
+        if not isinstance(prompt, str):
+            raise KitError(f"a prompt is {prompt!r}, not a text. Leave clips without a prompt out.")
+        if not callable(rubrics) and prompt not in rubrics:
+            raise KitError(f"there is no rubric for the prompt '{prompt[:60]}'. Add it to the file, or use rubric.of_prompt.")
+        if prompt not in found:
+            found[prompt] = checked(rubrics(prompt) if callable(rubrics) else rubrics[prompt], f"the rubric of '{prompt[:60]}'")
+    return found
 
 
 def connect(judge, log, say):

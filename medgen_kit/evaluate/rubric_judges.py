@@ -16,7 +16,7 @@ import numpy as np
 
 from ..caption import price
 from ..caption.backends import Transformers
-from ..caption.facts import FRAMES, digest
+from ..caption.facts import FRAMES
 from ..caption.prompts import clean, harmless
 from ..caption.remote import Remote, as_url, evenly
 from ..caption.truth import TELLING
@@ -165,13 +165,6 @@ class Factors:
 
     def __init__(self, factors, frames=FRAMES, model_name="known factors"):
         self.look, self.frames, self.model_name = factors if callable(factors) else lambda _: factors, frames, model_name
-
-    @classmethod
-    def of_clips(cls, clips, frames=FRAMES):
-        """Knows the clips' recorded factors, and each clip by its frames. For simulated clips: the record of a generated clip holds what
-        was asked, not what is shown."""
-        known = {digest(clip.frames(count=frames)): dict(clip.factors) for clip in clips}
-        return cls(lambda seen: known.get(digest(seen), {}), frames)
 
     @classmethod
     def of_scorer(cls, scorer):

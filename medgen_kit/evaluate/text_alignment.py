@@ -51,9 +51,12 @@ def clip_score(frames, prompt, image_encoder, text_encoder, tokenizer, limit=77,
     in windows that end at word borders; the parts' scores are averaged with their tokens as weights.
     clip_score(frames, prompt, *from_clip(folder)) or *tower(align_folder).
     """
+    if not isinstance(prompt, str):
+        raise KitError(f"clip_score reads the text of a prompt, not {prompt!r}. Leave a clip without a prompt out, or give '' for a result "
+                       "that says so.")
     frames = np.asarray(frames)
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
-        raise KitError(f"clip_score reads uint8 [T, H, W, 3], not {frames.dtype} {list(frames.shape)}.")
+        raise KitError(f"clip_score reads uint8 [T, H, W, 3], not {frames.dtype} {list(frames.shape)}. video.read(path)[0] gives them.")
     said = dict(settings or {}) | {"text": f"parts of at most {limit} tokens", "frames": "all" if count is None else f"{count} at centres"}
     if not prompt.strip() or not len(frames):
         return TextScore(NAME, None, "the prompt is empty" if len(frames) else "the clip has no frames", settings=said)

@@ -87,12 +87,10 @@ def test_kappas_scatter_as_widely_as_promised(labels, quadratic):
     assert np.mean(found) == pytest.approx(0.5, abs=0.02) and 1.96 * np.std(found) == pytest.approx(0.12, rel=0.15)
 
 
-def test_curves_rise_and_say_what_was_assumed():
-    rows = power.power_curve("warping", (50, 100, 200), difference=0.1, discordance=0.3)
-    assert rows[0] | {"power": 0} == {"prompts": 50, "difference": 0.1, "discordance": 0.3, "power": 0}
-    assert rows[0]["power"] < rows[1]["power"] < rows[2]["power"] < 1
-    widths = [row["half_width"] for row in power.power_curve("kappa")]
-    assert widths == sorted(widths, reverse=True) and widths[0] == pytest.approx(2 * widths[2])
+def test_more_prompts_give_more_power_and_narrower_intervals():
+    found = [power.warping_power(n, difference=0.1, discordance=0.3) for n in (50, 100, 200)]
+    assert 0 < found[0] < found[1] < found[2] < 1
+    assert power.kappa_half_width(25) == pytest.approx(2 * power.kappa_half_width(100))
 
 
 def test_advice_is_numbers_and_one_sentence():
@@ -113,6 +111,19 @@ def test_assumptions_that_can_not_be_are_refused():
                           (lambda: power.effective(0, 0.5), "raters is 0"),
                           (lambda: power.kappa_half_width(9, labels=(0.5, 0.6)), "sum to 1"),
                           (lambda: power.prompts_needed("preference", difference=0.001), "more than"),
-                          (lambda: power.advise(difference=0.4), "warping is 0.3")):
+                          (lambda: power.advise(difference=0.4), "warping is 0.3"),
+                          (lambda: power.advise(power=None), "power is None"), (lambda: power.advise(kappa=float("nan")), "kappa is nan"),
+                          (lambda: power.share_half_width(0), "prompts is 0"), (lambda: power.share_half_width(None), "prompts is None"),
+                          (lambda: power.share_half_width(9, float("nan")), "share is nan"),
+                          (lambda: power.share_half_width(9, level=1), "level is 1"),
+                          (lambda: power.kappa_half_width(0), "prompts is 0"),
+                          (lambda: power.kappa_half_width(9, labels=None), "at least two"),
+                          (lambda: power.kappa_half_width(9, labels=(float("nan"), 0.3)), "sum to 1"),
+                          (lambda: power.warping_power(2.5), "whole number"), (lambda: power.warping_power(9, None), "difference is None"),
+                          (lambda: power.warping_power(9, alpha=0), "alpha is 0"),
+                          (lambda: power.preference_power(0), "prompts is 0"),
+                          (lambda: power.preference_power(9, raters=None), "raters is None"),
+                          (lambda: power.prompts_needed("share", float("nan")), "goal is nan"),
+                          (lambda: power.prompts_needed("share", difference=0.1), "nothing called 'difference'")):
         with pytest.raises(KitError, match=message):
             call()

@@ -275,6 +275,27 @@ def test_a_model_of_this_machine_judges_and_random_weights_give_no_verdict(tmp_p
     assert met(run(judge, 1)) == [True, False, None] and [len(one) for one in asked] == [9, 9]
 
 
+def test_a_bad_last_rubric_costs_no_request():
+    rubrics = {f"prompt {n}": PLAIN for n in range(10)} | {"prompt 9": [Criterion("Bad.", -1, "Safety")]}
+    wanted = [(FakeClip(n), f"prompt {n}") for n in range(10)]
+    with serving() as server:
+        server.otherwise = verdicts()
+        for given in (rubrics, rubrics.__getitem__):
+            with pytest.raises(KitError, match="the rubric of 'prompt 9': no criterion has a weight above 0"):
+                rubric.judge_clips(judge_at(server), wanted, given, say=lambda text: None)
+        with pytest.raises(KitError, match="no rubric for the prompt 'prompt 9'"):
+            rubric.judge_clips(judge_at(server), wanted, {one: rubrics[one] for one in list(rubrics)[:9]}, say=lambda text: None)
+        with pytest.raises(KitError, match="a prompt is None"):
+            rubric.judge_clips(judge_at(server), [*wanted[:9], (FakeClip(9), None)], rubrics, say=lambda text: None)
+        assert not server.seen
+
+
+@pytest.mark.parametrize("prompt", [None, float("nan"), ["A polyp."]])
+def test_a_rubric_needs_the_text_of_a_prompt(prompt):
+    with pytest.raises(KitError, match="the text of a prompt, not"):
+        rubric.of_prompt(prompt)
+
+
 # what is known of simulated clips
 
 KNOWN = {"modality": "endoscopy", "endoscopy.polyp": "left wall", "endoscopy.mucosa": "normal", "endoscopy.camera": "advancing",
@@ -311,12 +332,7 @@ def test_the_factors_judge_is_right_about_every_simulated_combination():
         assert not any(row["met"] for row in rows if row["weight"] < 0)
 
 
-def test_factors_of_clips_and_of_the_scorer():
-    clips = [FakeClip(1, KNOWN), FakeClip(2, {**KNOWN, "endoscopy.polyp": "none"})]
-    rows = rubric.judge_clips(Factors.of_clips(clips), [(clip, PROMPT) for clip in clips], lambda prompt: [
-        Criterion("A polyp.", 1, "Text Alignment", "finding/polyp")])
-    assert met(rows) == [True, False]
-
+def test_factors_read_by_the_scorer():
     class Examiner:
         shape = (9, 32, 16)
 

@@ -133,6 +133,11 @@ def test_nothing_to_read_is_a_reason_and_wrong_input_an_error(towers, frames):
     assert "frames" in clip_score(frames[:0], "a heart", *towers).reason
     with pytest.raises(KitError, match="uint8"):
         clip_score(frames.astype(float), "a heart", *towers)
+    for prompt in (None, float("nan"), ["a heart"]):
+        with pytest.raises(KitError, match="text of a prompt, not"):
+            clip_score(frames, prompt, *towers)
+    with pytest.raises(KitError, match="uint8"):
+        clip_score(None, "a heart", *towers)
     with pytest.raises(KitError, match="one space"):
         clip_score(frames, "a heart", towers.image_encoder, letters_of, lettered)
     with pytest.raises(KitError, match="no room"):
