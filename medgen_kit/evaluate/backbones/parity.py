@@ -39,25 +39,6 @@ class Network:
             return self.run(*(picture.float().to(device()) for picture in pictures)).float().cpu()
 
 
-class TextNetwork(Network):
-    """A network that reads one text: str -> float [D]. limit: tokens that it can read, start and end among them."""
-
-    def __init__(self, name, model, run, files, tokenizer, limit):
-        super().__init__(name, model, run, files, ("torch", "transformers"))
-        self.tokenizer, self.limit = tokenizer, limit
-
-    def __call__(self, text):
-        import torch
-
-        words = self.tokenizer(text, truncation=True, max_length=self.limit, return_tensors="pt").to(device())
-        with torch.no_grad():
-            return self.run(words["input_ids"], words["attention_mask"])[0].float().cpu()
-
-    def truncated(self, text):
-        """True when the text is longer than the network reads, so that its end counts for nothing."""
-        return len(self.tokenizer(text, truncation=True, max_length=self.limit + 1)["input_ids"]) > self.limit
-
-
 @functools.lru_cache(maxsize=4)
 def dino(where="facebook/dino-vitb16"):
     """DINO ViT-B/16 (Caron et al. 2021): pictures float [N, 3, h, w], normalised as ImageNet -> the class token's features [N, D].
@@ -109,42 +90,17 @@ def clip_large(where="openai/clip-vit-large-patch14"):
 @functools.lru_cache(maxsize=4)
 def clip_pictures(where, what):
     """The Network of a CLIP's picture tower. what: how an error calls it."""
-    model, config, folder = clip_model(where, "vision", what)
+    from torch import nn
+    from transformers import CLIPModel, CLIPVisionModelWithProjection
+
+    folder, config = described(where, what, ("clip", "clip_vision_model"))
+    whole = pretrained(CLIPModel if config.model_type == "clip" else CLIPVisionModelWithProjection, folder)
+    model = nn.ModuleDict({"tower": whole.vision_model, "projection": whole.visual_projection})
 
     def run(pictures):
         return model["projection"](model["tower"](pixel_values=pictures).pooler_output)
-    return Network(f"CLIP ViT-{size_of(config)}", model, run, weight_files(folder), ("torch", "transformers"))
-
-
-@functools.lru_cache(maxsize=4)
-def clip_text(where="openai/clip-vit-base-patch32"):
-    """CLIP's text tower: str -> embedding float [D]; `truncated(text)` says whether the text is longer than its 77 tokens.
-
-    A longer text is cut before its end token, which stays: without it the embedding would say nothing of the words. ViCLIP, which VBench
-    takes for overall_consistency, reads only 32 tokens.
-    """
-    from transformers import AutoTokenizer
-
-    model, config, folder = clip_model(where, "text", "CLIP's text tower (openai/clip-vit-base-patch32, about 600 MB)")
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json")):
-        raise KitError(f"{folder} holds no tokenizer (tokenizer.json, or vocab.json and merges.txt). Put it beside the weights.")
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-
-    def run(ids, mask):
-        return model["projection"](model["tower"](input_ids=ids, attention_mask=mask).pooler_output)
-    return TextNetwork("CLIP text", model, run, weight_files(folder), tokenizer, config.max_position_embeddings)
-
-
-def clip_model(where, side, what):
-    """({"tower", "projection"} as a ModuleDict, the tower's configuration, folder) of one side of CLIP: "vision" or "text"."""
-    import transformers
-    from torch import nn
-
-    folder, config = described(where, what, ("clip", f"clip_{side}_model"))
-    alone = {"vision": "CLIPVisionModelWithProjection", "text": "CLIPTextModelWithProjection"}[side]
-    model = pretrained(getattr(transformers, "CLIPModel" if config.model_type == "clip" else alone), folder)
-    parts = {"tower": getattr(model, f"{side}_model"), "projection": model.visual_projection if side == "vision" else model.text_projection}
-    return nn.ModuleDict(parts), getattr(config, f"{side}_config", config), folder
+    size = size_of(getattr(config, "vision_config", config))
+    return Network(f"CLIP ViT-{size}", model, run, weight_files(folder), ("torch", "transformers"))
 
 
 @functools.lru_cache(maxsize=4)
