@@ -107,8 +107,8 @@ def changes(a, b):
 def wilcoxon(a, b):
     """Wilcoxon's signed-rank test (1945): a row as `mcnemar` gives, with "rank_biserial" (-1..1, above 0 when a is higher).
 
-    Pairs without a difference are dropped, as Wilcoxon did; `differ` counts the others. p is exact up to 50 of them without ties.
-    p is None when nothing differs.
+    Pairs without a difference are dropped, as Wilcoxon did; `differ` counts the others. p is exact up to 50 of them without ties
+    and up to 13 with ties, else from the normal distribution. p is None when nothing differs.
     """
     from scipy.stats import rankdata, wilcoxon as signed_rank
 
@@ -145,7 +145,8 @@ def sign_flip(a, b, draws=10_000, seed=0):
 def difference(a, b, draws=2000, level=0.95, seed=0):
     """Mean difference a - b with a percentile bootstrap interval over prompts: {"difference", "low", "high", "n"}; None under two prompts.
 
-    For yes/no values it is the difference of two shares.
+    For yes/no values it is the difference of two shares. Where every prompt has the same difference the interval has no width, and says
+    nothing about other prompts: `compare` notes it.
     """
     change = changes(a, b)
     if len(change) < 2:
@@ -197,6 +198,8 @@ def compare(table, baseline=None, draws=2000, seed=0):
 def one_pair(metric, values, first, second, binary, draws, seed):
     """One row of `compare`, before the correction."""
     a, b = values[first], values[second]
-    row, left_out = (mcnemar if binary else wilcoxon)(a, b), together(a, b)[1]
-    said = filter(None, [row["note"], f"{left_out} of {len(a)} prompts left out: a value is missing" if left_out else ""])
-    return {"metric": metric, "first": first, "second": second} | row | difference(a, b, draws, seed=seed) | {"note": "; ".join(said)}
+    row, left_out, gap = (mcnemar if binary else wilcoxon)(a, b), together(a, b)[1], difference(a, b, draws, seed=seed)
+    said = filter(None, [row["note"], f"{left_out} of {len(a)} prompts left out: a value is missing" if left_out else "",
+                         "every prompt has the same difference, so its interval has no width and says nothing about other prompts"
+                         if gap["low"] is not None and np.ptp(changes(a, b)) == 0 else ""])
+    return {"metric": metric, "first": first, "second": second} | row | gap | {"note": "; ".join(said)}

@@ -51,6 +51,31 @@ def test_wilcoxon_equals_enumeration_and_drops_zeros():
     assert same["p"] is None and same["rank_biserial"] is None and "no prompt" in same["note"]
 
 
+def test_wilcoxon_with_ties_and_with_many_prompts_by_hand():
+    from scipy.stats import norm, rankdata
+    change = np.array([1, 1, 1, -1, 2, 2, -2, 3, 3, 3.0])
+    ranks = rankdata(np.abs(change))
+    sums = np.array([ranks[np.array(up)].sum() for up in itertools.product((False, True), repeat=10)])
+    seen = abs(ranks[change > 0].sum() - ranks.sum() / 2)
+    assert paired.wilcoxon(change, np.zeros(10))["p"] == pytest.approx(np.mean(np.abs(sums - ranks.sum() / 2) >= seen - 1e-9))
+    change = np.random.default_rng(5).normal(0.3, 1, 90).round(1)
+    moved = change[change != 0]
+    ranks = rankdata(np.abs(moved))
+    z = (ranks[moved > 0].sum() - ranks.sum() / 2) / (0.5 * (ranks ** 2).sum() ** 0.5)               # its variance, ties and all
+    assert paired.wilcoxon(change, np.zeros(90))["p"] == pytest.approx(2 * norm.sf(abs(z))) and len(moved) < 90
+
+
+def test_friedman_by_hand():
+    from scipy.stats import chi2, rankdata
+    table = dict(zip("ABC", np.random.default_rng(6).normal(size=(3, 12)).round(1) + np.array([[0], [0.2], [0.6]])))
+    table["B"][:3] = table["A"][:3]                                        # ties within a prompt
+    ranks = rankdata(np.array(list(table.values())).T, axis=1)
+    spread = ((ranks - 2) ** 2).sum() / (12 * 2)
+    by_hand = 12 * ((ranks.mean(0) - 2) ** 2).sum() / spread                # Conover's form, which takes ties into account
+    found = paired.friedman(table)
+    assert found["statistic"] == pytest.approx(by_hand) and found["p"] == pytest.approx(chi2.sf(by_hand, 2)) and found["note"] == ""
+
+
 def test_sign_flip_tries_every_flip_or_samples_them():
     rng = np.random.default_rng(1)
     a = rng.normal(0.4, 1, 10)
@@ -109,7 +134,10 @@ def test_compare_chooses_the_test_and_corrects_over_all():
 
 
 def test_two_models_with_too_few_pairs_are_told_so():
+    same, = paired.compare({"score": {"A": [1.0, 2.0, 3.0], "B": [0.0, 1.0, 2.0]}})
+    assert same["low"] == same["high"] == 1 and "interval has no width" in same["note"]
     row, = paired.compare({"score": {"A": [1.0, 2.5, 3.0], "B": [0.0, 1.0, 2.0]}})
+    assert "no width" not in row["note"]
     assert row["p"] >= 0.05 and "only 3 prompts" in row["note"] and row["difference"] == pytest.approx(3.5 / 3)
 
 

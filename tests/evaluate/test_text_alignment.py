@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from medgen_kit.errors import KitError
 from medgen_kit.evaluate import text_alignment
@@ -13,6 +14,7 @@ SHORT = "a heart beats"
 LONG = ["The liver is smooth and red in this view. A grasper enters from the left side. Some smoke rises over the fat.",
         "The lung is grey and still in this view. A needle waits at the right side. Some water drops from the tube.",
         "The brain is shown in slices from head to feet. The skull is bright and round. No lesion is seen anywhere here."]
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)               # of CLIP's pictures
 LIMIT = 40                                    # letters: the tokenizer below has one token a letter
 
 
@@ -69,9 +71,11 @@ def test_a_short_caption_scores_as_plain_clipscore(folder, towers, frames):
     from transformers import AutoTokenizer, CLIPModel
 
     model, words = CLIPModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-    shown = frames[[int((k + 0.5) / 8 * 12) for k in range(8)]]
+    shown = [Image.fromarray(frames[int((k + 0.5) / 8 * 12)]).resize((21, 16), Image.BICUBIC).crop((2, 0, 18, 16)) for k in range(8)]
+    levels = (np.stack([np.asarray(one) for one in shown]) / 255 - MEAN) / STD
     with torch.no_grad():
-        pictures = torch.as_tensor(np.stack([towers.image_encoder(one[None])[0] for one in shown]))
+        seen = model.vision_model(pixel_values=torch.as_tensor(levels).float().permute(0, 3, 1, 2)).pooler_output
+        pictures = model.visual_projection(seen)
         inputs = words([SHORT], return_tensors="pt")
         read = model.text_projection(model.text_model(**inputs).pooler_output)
         plain = 100 * torch.cosine_similarity(pictures, read).clamp(min=0)
