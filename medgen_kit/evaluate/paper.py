@@ -7,7 +7,8 @@ from pathlib import Path
 from ..errors import KitError
 from ..run import REPOSITORY
 
-FOLDER = REPOSITORY / "data_cards" / "paper"
+IN_WHEEL = Path(__file__).parent / "paper_tables"               # where setup.py puts the tables of data_cards/paper
+FOLDER = IN_WHEEL if IN_WHEEL.is_dir() else REPOSITORY / "data_cards" / "paper"
 ROUNDING = 0.005 + 1e-9                  # the paper prints two decimals
 
 
@@ -19,7 +20,7 @@ def load(name, folder=None):
     path = folder / f"{name}.csv"
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in folder.glob("*.csv"))) or "no table at all"
-        raise KitError(f"{path} is not there; {folder} holds {there}. The tables come with the repository: clone it, or give folder=.")
+        raise KitError(f"{path} is not there; {folder} holds {there}. Tables come with the repository and its wheel; or give folder=.")
     return pd.read_csv(path)
 
 
