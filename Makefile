@@ -9,7 +9,7 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.installed
 BROWSER := $(VENV)/.browser
 
-.PHONY: help install course test test-browser lint refresh clean
+.PHONY: help install course test test-browser test-colab wheel lint refresh clean
 
 help:
 	@echo "make course                 run all notebooks on the profile cpu, into runs/cpu, and write an HTML report"
@@ -18,6 +18,8 @@ help:
 	@echo "make course SEED=5          with another seed (into the same run folder, unless NAME is given too)"
 	@echo "make test                   ruff, unit tests, notebook contract, nbval on every notebook, Chromium"
 	@echo "make test-browser           the blind study in a headless Chromium (make test runs it too where there is one)"
+	@echo "make test-colab             all notebooks with the older packages of Colab, in .venv-colab (part of make test)"
+	@echo "make wheel                  build/medgen_kit-...whl, for a student to upload to Colab"
 	@echo "make lint                   ruff alone"
 	@echo "make refresh ONLY='00 07'   run notebooks again on profile cpu and store their outputs"
 	@echo "make clean                  remove build products (runs and .venv stay)"
@@ -46,6 +48,12 @@ $(BROWSER): requirements-browser.lock $(READY)
 	@echo "Installing the packages of requirements-browser.lock into $(VENV) (once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-browser.lock
 	@touch $(BROWSER)
+
+test-colab: $(READY)
+	@$(BIN)/python course/tools/colab_test.py
+
+wheel: $(READY)
+	@$(BIN)/python course/tools/colab_wheel.py
 
 lint: $(READY)
 	@$(BIN)/python -m ruff check --no-cache medgen_kit course tests

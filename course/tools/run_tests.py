@@ -1,4 +1,4 @@
-"""`make test`: ruff, unit and contract tests, nbval on every notebook and the browser, in a run folder that is thrown away afterwards."""
+"""`make test`: ruff, unit tests, nbval on every notebook, Colab's packages, the browser; in a run folder thrown away afterwards."""
 
 import argparse
 import importlib.util
@@ -26,6 +26,7 @@ def steps():
     return [("ruff", [*python, "ruff", "check", "--no-cache", "medgen_kit", "course", "tests"]),
             ("unit and contract tests", [*python, "pytest", "-q", "-n", "2", "--dist", "loadfile", "--ignore=tests/browser", "tests"]),
             ("notebooks (nbval)", [*python, "pytest", "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", *notebooks]),
+            ("notebooks as on Colab", [sys.executable, "course/tools/colab_test.py"]),
             *(browser_steps() if chromium() else [])]
 
 
