@@ -1,0 +1,147 @@
+"""Projects run again from their stamps: what holds, what does not, and what a notebook can not do to the table."""
+
+import csv
+import json
+import re
+import time
+
+import nbformat
+import pytest
+
+from course.tools import regrade as tool
+from medgen_kit.run import REPOSITORY
+
+PROJECTS = sorted((REPOSITORY / "course" / "projects").glob("[0-9][0-9]_*.md"))
+WRITE = 'import json; open("checks.json", "w").write(json.dumps({{"project": "00_example", "checks": {}}}))'
+
+
+@pytest.fixture(autouse=True)
+def a_secret(monkeypatch):
+    monkeypatch.setenv("SECRET_OF_THE_TEACHER", "do not tell")
+
+
+def submission(place, name, cell, checks, stamp=None):
+    """A made-up student's folder with a notebook of one parameters cell and one code cell."""
+    folder = place / name
+    folder.mkdir(parents=True)
+    first = nbformat.v4.new_code_cell("seed: int = 0\nprofile: str = ''\nstrength: float = 1.0", metadata={"tags": ["parameters"]})
+    notebook = nbformat.v4.new_notebook(cells=[first, nbformat.v4.new_code_cell(cell)])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / "project.ipynb")
+    (folder / "checks.json").write_text(json.dumps(checks if "checks" in checks else {"project": "00_example", "checks": checks}))
+    (folder / "stamp.json").write_text(json.dumps(stamp or {"profile": "smoke", "seed": 4}))
+    return folder
+
+
+def by_check(rows):
+    return {row["check"]: (row["holds"], row["reason"]) for row in rows}
+
+
+def test_each_brief_is_complete_and_listed():
+    listed = (REPOSITORY / "course" / "projects" / "README.md").read_text(encoding="utf-8")
+    assert len(PROJECTS) >= 7
+    lessons = set()
+    for path in PROJECTS:
+        text = path.read_text(encoding="utf-8")
+        parts = re.findall(r"^## (.+)$", text, re.M)
+        assert parts == ["Question", "Data", "Steps", "Hand in", "What counts as reproduced", "The trap"], path.name
+        assert f"]({path.name})" in listed and tool.brief(path.stem)
+        if path.stem != "00_example":
+            assert "Control" in text and len(tool.brief(path.stem)) >= 4 and len(re.findall(r"^\d\. ", text, re.M)) >= 5
+            lessons |= set(re.findall(r"0\d", re.search(r"Lessons? ([^.]+)\.", text)[1]))
+    assert len(lessons) >= 7
+
+
+def test_a_brief_that_is_not_there_is_named():
+    with pytest.raises(tool.NotReproduced, match="no brief of the project 'x'.*00_example"):
+        tool.brief("x")
+    with pytest.raises(tool.NotReproduced, match="no brief"):
+        tool.brief("../rubric")
+
+
+@pytest.mark.parametrize("reported, again, tolerance, right", [
+    (0.50, 0.52, "0.02", True), (0.50, 0.53, "0.02", False), (200, 203, "2 %", True), (200, 205, "2 %", False), (-200, -203, "2 %", True),
+    (4, 4.0, "exact", True), (4, 5, "exact", False), ("blind", "blind", "0.1", True), ("blind", "sees", "exact", False),
+    (True, 1, "exact", False), (float("inf"), float("inf"), "0.1", False), (10**400, 10**400 + 1, "2 %", False), ("1", 1, "0.5", False)])
+def test_tolerances(reported, again, tolerance, right):
+    assert tool.holds(reported, again, tolerance) is right
+
+
+def test_rows_for_every_kind_of_check():
+    wanted = {"clean": "1 %", "blurred": "1 %", "noise_needed": "exact"}
+    told = {"checks": {"clean": 100.0, "blurred": 3.0, "mine": 7, "=cmd()": 1, "list": [1]}}
+    found = {"checks": {"clean": 100.9, "blurred": 4.0, "mine": 7, "=cmd()": 1, "list": [1]}}
+    rows = by_check(tool.compare(told, found, wanted, {"clean": 90.0, "mine": 7}))
+    assert rows["clean"] == ("yes", "") and rows["blurred"] == ("no", "another value came out")
+    assert rows["noise_needed"] == ("no", "the brief asks for it, and it was not reported")
+    assert rows["mine"] == ("yes", "does not move with the seed: is it computed?")
+    assert "'=cmd()" in rows and rows["list"][0] == "no"
+
+
+def test_a_project_runs_again_with_its_seed_and_parameters(tmp_path):
+    cell = ("import os; found = {'clean': 100 * seed + strength, 'blurred': os.environ.get('SECRET_OF_THE_TEACHER', 'hidden'),"
+            "'noise_needed': int(os.path.exists('checks.json') or os.path.exists('stamp.json'))}\n" + WRITE.format("found"))
+    folder = submission(tmp_path, "ada", cell, {"project": "00_example", "parameters": {"strength": 2.5},
+                                                "checks": {"clean": 402.5, "blurred": "hidden", "noise_needed": 0}})
+    rows = by_check(tool.regrade(folder, minutes=1, other_seed=5))
+    assert rows == {"clean": ("yes", ""), "blurred": ("yes", "does not move with the seed: is it computed?"),
+                    "noise_needed": ("yes", "does not move with the seed: is it computed?")}
+
+
+def test_a_wrong_claim_an_error_and_an_endless_loop_cost_their_own_rows(tmp_path):
+    submission(tmp_path / "in", "bob", WRITE.format("{'clean': 1, 'blurred': 2, 'noise_needed': 3}"),
+               {"clean": 1, "blurred": 9, "noise_needed": 3})
+    submission(tmp_path / "in", "eve", "raise ValueError('no such clip')", {"clean": 1})
+    submission(tmp_path / "in", "tim", "while True: pass", {"clean": 1})
+    began = time.monotonic()
+    tool.main([str(tmp_path / "in"), "--trust", "--out", str(tmp_path / "out.csv"), "--minutes", "0.12"])
+    assert time.monotonic() - began < 40
+    with (tmp_path / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == list(tool.COLUMNS)
+    said = {(row["student"], row["check"]): (row["holds"], row["reason"]) for row in rows}
+    assert said["bob", "clean"] == ("yes", "") and said["bob", "blurred"] == ("no", "another value came out")
+    assert said["eve", ""] == ("no", "the notebook stopped: ValueError: no such clip")
+    assert said["tim", ""][0] == "no" and "did not end within" in said["tim", ""][1]
+
+
+def test_what_was_handed_in_is_looked_through(tmp_path):
+    cases = {"nostamp": ("stamp.json", None, "stamp.json is missing"), "nojson": ("checks.json", "{", "no JSON"),
+             "nan": ("checks.json", '{"project": "00_example", "checks": {"clean": NaN}}', "NaN is no value"),
+             "list": ("checks.json", "[]", "has no 'project'"),
+             "seed": ("stamp.json", '{"profile": "smoke", "seed": "0"}', "has no 'seed'"),
+             "own": ("checks.json", '{"project": "00_example", "parameters": {"seed": 9}, "checks": {}}', "seed come from stamp.json"),
+             "other": ("checks.json", '{"project": "77_none", "checks": {}}', "no brief"),
+             "empty": ("project.ipynb", None, "project.ipynb is missing")}
+    for name, (file, text, said) in cases.items():
+        folder = submission(tmp_path, name, "1", {"clean": 1})
+        (folder / file).unlink() if text is None else (folder / file).write_text(text)
+        (row,) = tool.regrade(folder)
+        assert row["holds"] == "no" and said in row["reason"], (name, row)
+
+
+def test_links_are_not_followed(tmp_path):
+    (tmp_path / "secret.txt").write_text("of another student")
+    folder = submission(tmp_path / "in", "mal", "1", {"clean": 1})
+    (folder / "data.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "far").symlink_to(tmp_path)
+    (tmp_path / "scratch").mkdir()
+    tool.fetch_copy(folder, tmp_path / "scratch")
+    assert [path.name for path in (tmp_path / "scratch").rglob("*")] == ["project.ipynb"]
+
+
+def test_nothing_runs_without_trust(tmp_path):
+    submission(tmp_path, "ada", "open('/tmp/never', 'w')", {"clean": 1})
+    with pytest.raises(SystemExit, match="--trust"):
+        tool.main([str(tmp_path), "--out", str(tmp_path / "out.csv")])
+    assert not (tmp_path / "out.csv").exists()
+    with pytest.raises(SystemExit, match="holds no folders"):
+        tool.main([str(tmp_path / "nobody"), "--trust"])
+
+
+def test_the_template_is_a_project_that_holds(tmp_path):
+    folder = submission(tmp_path, "template", "1", {"clean": 199.09, "blurred": 2.843, "noise_needed": 16},
+                        {"profile": "smoke", "seed": 0})
+    (folder / "project.ipynb").write_bytes((REPOSITORY / "course" / "projects" / "template.ipynb").read_bytes())
+    rows = by_check(tool.regrade(folder, minutes=3))
+    assert rows == dict.fromkeys(("clean", "blurred", "noise_needed"), ("yes", ""))
