@@ -16,7 +16,7 @@ for _quiet in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"):
 
 __version__ = "0.1.0"
 
-_PACKAGES = ("knowledge", "sources", "curate", "caption", "align", "generate", "evaluate", "show", "video",
+_PACKAGES = ("knowledge", "sources", "curate", "caption", "align", "generate", "evaluate", "exercise", "show", "video",
              "profiles", "pipeline")
 _NAMES = {
     "profile": ("profiles", "load"),
@@ -24,6 +24,7 @@ _NAMES = {
     "Run": ("run", "Run"),
     "Work": ("run", "Work"),
     "need": ("pipeline", "need"),
+    "check": ("exercise.check", "check"),
     "stamp": ("machine", "stamp"),
     "facts": ("machine", "facts"),
     "Clip": ("clip", "Clip"),

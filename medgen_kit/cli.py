@@ -8,6 +8,7 @@ import typer
 from .errors import KitError
 from .evaluate.command import evaluate
 from .evaluate.study.command import study_app
+from .exercise.command import grade
 from .pipeline import FLOW
 
 typed = typer.Typer(help="Teach and reproduce medical text-to-video generation. Synthetic output, never for clinical use.",
@@ -249,6 +250,7 @@ def takedown(folder: str, source_id: str, reason: str = typer.Option("", help="K
 
 
 typed.command()(evaluate)
+typed.command()(grade)
 
 
 @typed.command()
