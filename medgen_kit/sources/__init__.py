@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import KitError
 
 _NAMES = {"from_dicom": "dicom", "from_dicom_series": "dicom", "from_nifti": "nifti", "Picture": "picture", "window": "picture",
-          "WINDOWS": "picture", "medvideocap": "hub", "fetch_video": "hub", "COLUMNS": "hub"}
+          "WINDOWS": "picture", "explore_metadata": "fullsize_explore", "medvideocap": "hub", "fetch_video": "hub", "COLUMNS": "hub"}
 _MODULES = ("simulate", "brain", "dicom", "nifti", "real", "hub", "samples", "raw", "picture", "fullsize")
 
 

@@ -19,6 +19,7 @@ from ..whole import whole
 ROWS, WORDS = 55_803, 174
 SHARES = {"medical teaching": 55.93, "clinical practice": 26.12, "medical popular science": 9.41, "medical animation": 6.15,
           "medical imaging": 2.39}                                        # percent, paper figure 5 (data_cards/paper/fig5_categories.csv)
+TABLE_1 = {"clips": ROWS, "mean seconds": 8, "mean words": WORDS, "resolution": "720x480"}   # paper table 1, row MedVideoCap-55K
 SIZES = {(720, 480): 40, (854, 480): 8, (1280, 720): 36, (1920, 1080): 15, (480, 854): 1}
 CAMERA = {"static shot": 62, "pan left": 7, "pan right": 7, "tilt up": 3, "tilt down": 3, "zoom in": 8, "zoom out": 4, "complex motion": 6}
 SAYINGS = tuple(map(str.strip, """

@@ -27,8 +27,9 @@ MAX_BYTES = 4 * 2**30                 # a video larger than this is refused
 class Repository:
     """`Repository(root="folder")` or `Repository(repo="owner/name")`: .tables, .rows(table), .fetch(name, folder)."""
 
-    def __init__(self, repo="", root=None, token=None):
+    def __init__(self, repo="", root=None, token=None, patience=20):
         self.repo, self.root, self.token = repo, None if root is None else Path(root), token
+        self.patience = patience                                 # seconds that the Hub has for its first answer
         self._system = self._index = None
         self.names = self._list()
         self.tables = [n for n in self.names if PurePosixPath(n).suffix.lower() in TABLES and not PurePosixPath(n).name.startswith(".")]
@@ -45,7 +46,7 @@ class Repository:
 
         with plain_network_errors(self):
             api = HfApi(token=self.token)
-            api.dataset_info(self.repo, timeout=20)            # asks once: without a network, listing would try again for half a minute
+            api.dataset_info(self.repo, timeout=self.patience)       # asks once: without a network, listing would try for half a minute
             return sorted(api.list_repo_files(self.repo, repo_type="dataset"))
 
     def open(self, name):
