@@ -1,7 +1,7 @@
 """Runs handed-in projects again from their stamps and says which reported checks hold: python course/tools/regrade.py SUBMISSIONS.
 
-A project's notebook is a student's program and runs with your rights: read it first, or run this command in a container. `--trust` says
-that you know. course/projects/README.md describes the folder that is handed in.
+A project's notebook is a student's program. It is shut in as an exercise is (`medgen_kit.exercise.sandbox`): own files, no network, limits.
+Where the system has no such walls, nothing runs without `--trust`. course/projects/README.md describes the folder that is handed in.
 """
 
 import argparse
@@ -10,17 +10,21 @@ import math
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from medgen_kit.clip import write_csv
+from medgen_kit.errors import KitError
+from medgen_kit.exercise import sandbox
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECTS = ROOT / "course" / "projects"
 COLUMNS = ("student", "project", "check", "reported", "again", "tolerance", "holds", "reason")
 LARGEST = 50_000_000                                    # bytes of a submission
-STAGES_ONLY = ("html", "notebooks", "datasets_cache", "fetched")
+SCRATCH_MIB, PROCESSES = 4096, 256                      # what a project may write, and how many threads it may have
+WORKER = str(Path(__file__).with_name("regrade_worker.py"))
 
 
 class NotReproduced(Exception):
@@ -85,7 +89,7 @@ def handed_in(folder):
     return report, stamp
 
 
-def fetch_copy(folder, scratch):
+def fetch_copy(folder, target):
     """Copy a submission without its checks.json, its stamp and links, so that only the notebook can write them again."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
     if sum(path.stat().st_size for path in files) > LARGEST:
@@ -93,80 +97,55 @@ def fetch_copy(folder, scratch):
     for path in files:
         inside = path.relative_to(folder)
         if str(inside) not in ("checks.json", "stamp.json") and not any((folder / part).is_symlink() for part in inside.parents):
-            (scratch / inside).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, scratch / inside)
-    if not (scratch / "project.ipynb").is_file():
+            (target / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / inside)
+    if not (target / "project.ipynb").is_file():
         raise NotReproduced("project.ipynb is missing.")
 
 
-def run_again(folder, stamp, extra, seed, base=None, minutes=20, memory_gib=8):
-    """Run a submission's notebook in a scratch copy; returns what its new checks.json says. NotReproduced when it does not end well."""
-    with tempfile.TemporaryDirectory(prefix="regrade-") as place:
-        scratch = Path(place) / "work"
-        scratch.mkdir()
-        fetch_copy(folder, scratch)
-        if base:
-            shutil.copytree(base, Path(place) / "runs" / "regrade", ignore=shutil.ignore_patterns(*STAGES_ONLY))
-        words = [sys.executable, "-m", "papermill", "project.ipynb", str(Path(place) / "again.ipynb"), "-k", "python3", "--cwd", ".",
-                 "--no-progress-bar", "-p", "run_name", "regrade", "-r", "profile", stamp["profile"], "-p", "seed", str(seed)]
-        for name, value in extra.items():
-            words += ["-r" if isinstance(value, str) else "-p", str(name), str(value)]
-        said = Path(place) / "said.txt"
-        with said.open("w") as out:
-            process = subprocess.Popen(words, cwd=scratch, env=plain_environment(place), stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-                                       start_new_session=True, preexec_fn=lambda: limit(memory_gib))
-            try:
-                code = process.wait(60 * minutes)
-            except subprocess.TimeoutExpired:
-                raise NotReproduced(f"it did not end within {minutes:g} minutes.") from None
-            finally:
-                end(process)
-        if code:
-            raise NotReproduced(f"the notebook stopped: {last_error(said)}")
-        return load(scratch / "checks.json", {"project": str, "checks": dict})
-
-
-def plain_environment(place):
-    """What the notebook's process sees: an empty home, its own runs, and nothing of the teacher's variables but the path."""
-    home = Path(place) / "home"
-    home.mkdir()
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT", "OMP_NUM_THREADS") if name in os.environ}
-    return kept | {"HOME": str(home), "MEDGEN_RUNS": str(Path(place) / "runs"), "MPLBACKEND": "agg", "HF_HUB_OFFLINE": "1",
-                   "PYTHONPATH": str(ROOT), "JUPYTER_PREFER_ENV_PATH": "1"}
-
-
-def limit(memory_gib):
-    """Limits of the child: address space and the size of a file it writes. Systems without `resource` go without."""
-    try:
-        import resource
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (int(memory_gib * 2**30),) * 2)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**31,) * 2)
-
-
-def end(process):
-    """End a process and whatever it started; a kernel has a session of its own, so the whole tree is asked for first."""
-    import psutil
-
-    try:
-        tree = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-    except psutil.NoSuchProcess:
-        tree = []
-    for one in tree:
+def run_again(folder, stamp, extra, seed, base=None, minutes=20, memory_gib=8, trust=False):
+    """Run a copy of a submission's notebook and return what its new checks.json says. NotReproduced when it does not end well."""
+    with tempfile.TemporaryDirectory(prefix="regrade-") as name:
+        place = Path(name)
+        for room in ("in", "root", "work"):
+            (place / room).mkdir()
+        fetch_copy(folder, place / "in")
+        place.chmod(0o755)                               # behind the walls it is another user who reads
+        told = extra | {"profile": stamp["profile"], "seed": seed, "run_name": "regrade"}
+        job = {"folder": str(place / "in"), "place": str(place / "work") if trust else "/scratch", "parameters": told,
+               "base": str(Path(base).resolve()) if base else ""}
+        outcome = shut_in(job, place, minutes * 60, int(memory_gib * 2**30), trust)
+        if outcome.ended:
+            raise NotReproduced(f"the notebook was ended: {outcome.ended}.")
         try:
-            one.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            continue
-    process.wait()
+            answer = json.loads(outcome.wrote)
+            stopped, text = answer["stopped"], answer["checks"]
+        except (ValueError, KeyError, TypeError):
+            raise NotReproduced("the notebook spoiled the answer of its own process.") from None
+        if stopped or not isinstance(text, str):
+            raise NotReproduced(f"the notebook stopped in {stopped}" if stopped else "the notebook wrote no checks.json.")
+        (place / "checks.json").write_text(text, encoding="utf-8")
+        return load(place / "checks.json", {"project": str, "checks": dict})
 
 
-def last_error(path):
-    """The last line with a word in what papermill said, shortened."""
-    text = path.read_text(encoding="utf-8", errors="replace")[-20000:]
-    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()]
-    told = [line for line in lines if re.match(r"[\w.]*(?:Error|Exception|Exit|Interrupt)\b", line)] or [line for line in lines if line]
-    return told[-1][:200] if told else "it said nothing."
+def shut_in(job, place, seconds, memory, trust):
+    """The Outcome of the worker on a job, behind the walls of the exercises' grader; trust: with limits only."""
+    limits = {"AS": memory, "CPU": int(4 * seconds) + 5, "FSIZE": 2**31, "NOFILE": 1024, "CORE": 0, "NPROC": PROCESSES + sandbox.others()}
+    plain = sandbox.ENVIRONMENT | {"OMP_NUM_THREADS": "2"}
+    command, options = [sys.executable, "-I", WORKER], {}
+    if trust:
+        options = {"cwd": place / "work", "env": plain | {"HOME": job["place"], "TMPDIR": job["place"]} | sandbox.windows()}
+        if hasattr(os, "fork"):
+            options["preexec_fn"] = lambda: sandbox.limit_only(limits)
+    else:
+        read = [*sandbox.readable(), WORKER, str(ROOT / "data_cards"), job["folder"], *([job["base"]] if job["base"] else [])]
+        spec = {"root": str(place / "root"), "read": read, "hide": [str(sandbox.PACKAGE / "exercise" / "answers")], "limits": limits,
+                "scratch_mib": SCRATCH_MIB, "user": 60_000 + os.getpid() % 5000 if os.geteuid() == 0 else None, "command": command,
+                "unable": sandbox.UNABLE, "environment": plain}
+        command = [sys.executable, "-I", sandbox.JAIL, json.dumps(spec)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+                               **options)
+    return sandbox.watched(process, json.dumps(job).encode(), seconds, memory)
 
 
 def compare(report, again, wanted, other=None):
@@ -199,19 +178,19 @@ def plain(value, most=80):
     return f"'{text}" if re.match(r"[=+@\t]|-(?![\d.])", text) else text
 
 
-def regrade(folder, base=None, minutes=20, memory_gib=8, other_seed=None, briefs=PROJECTS):
-    """Rows of the table for one student's folder."""
+def regrade(folder, base=None, minutes=20, memory_gib=8, other_seed=None, trust=False, briefs=PROJECTS):
+    """Rows of the table for one student's folder. KitError where the walls can not be put up and `trust` is not given."""
     known = {"student": plain(folder.name), "project": ""}
     try:
         report, stamp = handed_in(folder)
         known["project"] = plain(report["project"])
         wanted = brief(report["project"], briefs)
-        again = run_again(folder, stamp, report["parameters"], stamp["seed"], base, minutes, memory_gib)
+        again = run_again(folder, stamp, report["parameters"], stamp["seed"], base, minutes, memory_gib, trust)
         if again["project"] != report["project"]:
             raise NotReproduced(f"the notebook writes checks of '{plain(again['project'])}'.")
         other = None
         if other_seed is not None and other_seed != stamp["seed"]:
-            other = run_again(folder, stamp, report["parameters"], other_seed, base, minutes, memory_gib)["checks"]
+            other = run_again(folder, stamp, report["parameters"], other_seed, base, minutes, memory_gib, trust)["checks"]
     except NotReproduced as error:
         return [known | dict.fromkeys(COLUMNS[2:], "") | {"holds": "no", "reason": plain(str(error), 240)}]
     return [known | row for row in compare(report, again, wanted, other)]
@@ -221,11 +200,11 @@ def main(words=None):
     asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     asked.add_argument("submissions", help="folder with one folder for each student")
     asked.add_argument("--out", default="regrade.csv", help="the table (regrade.csv)")
-    asked.add_argument("--run", help="a finished run; a copy is put in place, so that its stages are not made again")
+    asked.add_argument("--run", help="a finished run, for example runs/cpu: its stages are lent, so that they are not made again")
     asked.add_argument("--minutes", type=float, default=20, help="limit for one notebook (20)")
-    asked.add_argument("--memory-gib", type=float, default=8, help="limit of address space for one process (8)")
+    asked.add_argument("--memory-gib", type=float, default=8, help="limit for one notebook (8)")
     asked.add_argument("--other-seed", type=int, help="run once more with this seed and mark the checks that do not move")
-    asked.add_argument("--trust", action="store_true", help="I have read the notebooks, or nothing of mine is on this machine")
+    asked.add_argument("--trust", action="store_true", help="run without walls: inside a container that holds nothing else")
     given = asked.parse_args(words)
     place = Path(given.submissions)
     students = sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")) if place.is_dir() else []
@@ -233,14 +212,14 @@ def main(words=None):
         sys.exit(f"{place} holds no folders. It needs one for each student, with project.ipynb, stamp.json and checks.json.")
     if given.run and not (Path(given.run) / "report.json").is_file():
         sys.exit(f"{given.run} is no finished run: it has no report.json.")
-    if not given.trust:
-        sys.exit("A project's notebook runs with your rights. Read the notebooks first, or run this in a container that holds nothing of "
-                 "yours; then give the same command with --trust.")
-    from medgen_kit.clip import write_csv
-
+    try:
+        if not given.trust:
+            sandbox.refuse_if_open()
+    except KitError as error:
+        sys.exit(str(error))
     rows = []
     for folder in students:
-        found = regrade(folder, given.run, given.minutes, given.memory_gib, given.other_seed)
+        found = regrade(folder, given.run, given.minutes, given.memory_gib, given.other_seed, given.trust)
         print(f"{folder.name}: {sum(row['holds'] == 'yes' for row in found)} of {len(found)} hold", flush=True)
         rows += found
     write_csv(given.out, [{name: row[name] for name in COLUMNS} for row in rows])
