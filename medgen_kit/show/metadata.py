@@ -124,8 +124,8 @@ def metadata_plotly(explored):
     fig.update_layout(xaxis={"title": {"text": FIELDS[names[0]] if names else ""}},
                       title={"text": explored.label, "x": 0.55, "font": {"size": 14}},
                       updatemenus=[{"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.18, "yanchor": "top"}] if names else [])
-    means = ", ".join(f"{FIELDS[name]} {field(explored, name)['mean']:,.1f}" for name in names)
-    plotly(fig, f"A histogram of {len(explored):,} records ({explored.label}) with a menu of fields. Means: {means}.")
+    middle = ", ".join(f"{FIELDS[name]} {field(explored, name)['quantiles']['50%']:,.4g}" for name in names)
+    plotly(fig, f"A histogram of {len(explored):,} records ({explored.label}) with a menu of fields. Medians: {middle}.")
 
 
 def caption_browser(explored, words="", category="", concept="", copies=False):
