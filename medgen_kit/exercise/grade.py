@@ -44,15 +44,21 @@ def grade(submissions, cases, out, seconds=SECONDS, memory_gib=MEMORY_GIB, worke
 
 
 def students_in(folder):
-    """{student: path of a notebook or of a folder of them} by name; links and hidden files are left out. KitError for none or for twins."""
+    """{student: path of a notebook or of a folder of them} by name; links and hidden files are left out. KitError for none or for twins.
+
+    A folder that holds nothing but NN_ex.ipynb is one student's.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise KitError(f"{folder} is no folder. Give the folder that holds student.ipynb, or a folder for each student.")
+    seen = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    if seen and all(re.fullmatch(r"\d\d_ex\.ipynb", path.name) for path in seen):
+        return {folder.resolve().name: folder}
     students = {}
-    for path in sorted(folder.iterdir()):
+    for path in seen:
         mode = path.lstat().st_mode
         is_notebook = path.suffix == ".ipynb" and not stat.S_ISDIR(mode)
-        if path.name.startswith(".") or not (is_notebook or stat.S_ISDIR(mode)):
+        if not (is_notebook or stat.S_ISDIR(mode)):
             continue
         name = path.stem if is_notebook else path.name
         if name in students:
@@ -157,7 +163,8 @@ def missing(name, errors, ended):
     """Why there is no answer: the run was ended, or the name was never defined."""
     if ended:
         return f"There is no answer of `{name}`: {ended}."
-    return f"`{name}` is not there after all cells ran" + "".join(f" (cell {k}: {error})" for k, error in list((errors or {}).items())[:1]) + "."
+    first = next(iter((errors or {}).items()), None)
+    return f"`{name}` is not there after all cells ran" + (f" (cell {first[0]}: {first[1]})." if first else ".")
 
 
 def harmless(text, limit=400):

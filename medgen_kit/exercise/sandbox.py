@@ -67,8 +67,8 @@ def run(job, seconds=60.0, memory_gib=2.0, trust=False):
         options = {"cwd": place, "env": ENVIRONMENT | {"HOME": str(place), "TMPDIR": str(place)} | windows()} if trust else {}
         if not trust:
             spec = {"root": str(place), "read": readable(), "hide": [str(PACKAGE / "exercise" / "answers")], "scratch_mib": FILES_MIB,
-                    "limits": limits, "user": 60_000 + os.getpid() % 5000 if os.geteuid() == 0 else None, "command": command, "unable": UNABLE,
-                    "environment": ENVIRONMENT}
+                    "limits": limits, "user": 60_000 + os.getpid() % 5000 if os.geteuid() == 0 else None, "command": command,
+                    "environment": ENVIRONMENT, "unable": UNABLE}
             command = [sys.executable, "-I", JAIL, json.dumps(spec)]
         elif hasattr(os, "fork"):
             options["preexec_fn"] = lambda: limit_only(limits)
