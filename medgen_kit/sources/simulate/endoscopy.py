@@ -73,7 +73,7 @@ MIDDLE = (
     ),
     (
         "The <segment> {is marked by|has|shows} <folds>.",
-        "<folds> {frame|surround|lead the eye to} the dark lumen.",
+        "<folds> {frame|surround|lie around} the dark lumen.",
         "{Around the lumen|Along the wall} {one sees|there are} <folds>.",
     ),
     (

@@ -75,7 +75,7 @@ MIDDLE = (
     ("<haze>.", "<haze>."),
     (
         "{From the first frame to the last|Throughout the clip|Over the clip} <move>: <effect>.",
-        "<move> {steadily|in one smooth stroke|without a pause}, and <effect>.",
+        "<move> {steadily|in one even movement|without a pause}, and <effect>.",
         "{In the course of the clip|During these frames|Frame by frame} <move>; <effect>.",
     ),
     (
