@@ -23,7 +23,7 @@ def metadata_chart(explored):
     """Show four panels: categories beside the paper's figure 5, resolutions, lengths and caption words beside its table 1."""
     import matplotlib.pyplot as plt
 
-    fig, axes = plt.subplots(2, 2, figsize=(10, 6.4))
+    fig, axes = plt.subplots(2, 2, figsize=(9, 5.4))
     said = [categories(axes[0, 0], explored), resolutions(axes[0, 1], explored)]
     paper = {row["fact"]: row["paper"] for row in explored.beside_paper()}
     said.append(histogram(axes[1, 0], explored, "duration", paper["mean length (s)"]))
@@ -55,7 +55,7 @@ def resolutions(ax, explored, most=6):
     """Bars of the commonest picture sizes, of at least one clip in a thousand; what they show, in words."""
     rows = [(size, 100 * count / len(explored)) for size, count in explored.found["resolutions"][:most]]
     rows = [(size, share) for size, share in reversed(rows) if share >= 0.1]
-    bars = ax.barh([size for size, _ in rows], [share for _, share in rows], color=COLOURS[1], hatch="//", edgecolor="white")
+    bars = ax.barh([size for size, _ in rows], [share for _, share in rows], color=COLOURS[1])
     ax.bar_label(bars, fmt="%.1f", padding=3)
     ax.set(xlabel="share of clips (%)", title="Resolutions (paper: 720x480)", xlim=(0, 1.15 * max([share for _, share in rows], default=1)))
     return "Resolutions: " + ", ".join(f"{size} {share:.1f} percent" for size, share in reversed(rows)) + "."
@@ -69,7 +69,7 @@ def histogram(ax, explored, name, paper=None):
         ax.set(xticks=[], yticks=[], title=FIELDS[name].capitalize())
         return f"{FIELDS[name].capitalize()}: the table does not say."
     edges, counts = found["histogram"]["edges"], found["histogram"]["counts"]
-    ax.bar(edges[:-1], counts, [b - a for a, b in zip(edges, edges[1:])], align="edge", color=COLOURS[1], hatch="//", edgecolor="white")
+    ax.bar(edges[:-1], counts, [b - a for a, b in zip(edges, edges[1:])], align="edge", color=COLOURS[1], edgecolor="white")
     ax.axvline(found["mean"], ymax=0.74, color="black", ls="--", label=f"mean here: {found['mean']:.1f}")
     if paper is not None:
         ax.axvline(paper, ymax=0.74, color=COLOURS[0], label=f"mean in the paper: {paper:g}")
@@ -87,14 +87,14 @@ def field(explored, name):
     return explored.found["words" if name.endswith("_caption") else "numbers"][name]
 
 
-def concept_chart(explored, top=15):
+def concept_chart(explored, top=12):
     """Show the commonest concepts and the share of captions that name one of each axis (anatomy, device, finding ...)."""
     import matplotlib.pyplot as plt
 
     found = explored.found["concepts"]
     one = [(tag, 100 * count / max(1, found["captions"])) for tag, count in found["top"][:top]][::-1]
     axes_of = sorted(((name, 100 * share) for name, share in found["axes"].items()), key=lambda pair: pair[1])
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 0.28 * max(top, 8) + 1), width_ratios=(3, 2))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 0.25 * max(top, 8) + 1), width_ratios=(3, 2))
     for ax, rows, title, colour in ((left, one, f"The {len(one)} commonest of {found['distinct']:,} concepts", COLOURS[0]),
                                     (right, axes_of, "At least one concept of this axis", COLOURS[1])):
         bars = ax.barh([name for name, _ in rows], [share for _, share in rows], color=colour)
