@@ -9,7 +9,7 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.installed
 BROWSER := $(VENV)/.browser
 
-.PHONY: help install course test test-browser test-colab wheel lint refresh clean
+.PHONY: help install course test test-browser test-colab wheel lint refresh exercises clean
 
 help:
 	@echo "make course                 run all notebooks on the profile cpu, into runs/cpu, and write an HTML report"
@@ -22,6 +22,7 @@ help:
 	@echo "make wheel                  build/medgen_kit-...whl, for a student to upload to Colab"
 	@echo "make lint                   ruff alone"
 	@echo "make refresh ONLY='00 07'   run notebooks again on profile cpu and store their outputs"
+	@echo "make exercises              stubs and answer keys of course/, made from course/solutions"
 	@echo "make clean                  remove build products (runs and .venv stay)"
 	@echo "make ... PYTHON=python3.12  choose the Python that makes .venv (3.11 to 3.13)"
 
@@ -60,6 +61,9 @@ lint: $(READY)
 
 refresh: $(READY)
 	@$(BIN)/python course/tools/refresh.py --profile cpu $(ONLY)
+
+exercises: $(READY)
+	@$(BIN)/python course/tools/exercises.py
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache
