@@ -89,10 +89,11 @@ def of_notebook(path, lesson, exercises, known, limits):
         job = {"cells": cells, "cell_seconds": CELL_SECONDS, "seconds": EXERCISE_SECONDS,
                "exercises": {name: [case["inputs"] for part in one["parts"] for case in part["cases"]] for name, one in exercises.items()}}
         outcome = sandbox.run(job, **limits)
-        told, errors = answers(outcome)
+        told, errors, whole = answers(outcome)
+        ended = outcome.ended or ("" if whole else "it ends its own process (os._exit, or a crash)")
     except Unusable as error:
         return {name: (0, len(one["parts"]), str(error)) for name, one in exercises.items()}
-    return {name: points(one, told.get(name), known.get(name), name, errors, outcome.ended) for name, one in exercises.items()}
+    return {name: points(one, told.get(name), known.get(name), name, errors, ended) for name, one in exercises.items()}
 
 
 class Unusable(Exception):
@@ -130,18 +131,19 @@ def code_of(path):
 
 
 def answers(outcome):
-    """({exercise: outputs}, {cell: error} or None) from what the worker wrote; lines that it would not write are left out."""
-    told, errors = {}, None
+    """({exercise: outputs}, {cell: error}, came to its end) from what the worker wrote; lines that it would not write are left out."""
+    told, errors, whole = {}, {}, False
     for line in outcome.wrote.split(b"\n"):
         try:
             row = json.loads(line)
+            whole = whole or row.get("end") is True
             if "cells" in row:
                 errors = errors or {int(number): str(error) for number, error in row["cells"].items()}
             elif isinstance(row.get("exercise"), str):
                 told.setdefault(row["exercise"], row["outputs"])
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
             continue
-    return told, errors
+    return told, errors, whole
 
 
 def points(exercise, found, task, name, errors, ended):
@@ -163,7 +165,7 @@ def missing(name, errors, ended):
     """Why there is no answer: the run was ended, or the name was never defined."""
     if ended:
         return f"There is no answer of `{name}`: {ended}."
-    first = next(iter((errors or {}).items()), None)
+    first = next(iter(errors.items()), None)
     return f"`{name}` is not there after all cells ran" + (f" (cell {first[0]}: {first[1]})." if first else ".")
 
 

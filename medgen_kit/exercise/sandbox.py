@@ -1,6 +1,7 @@
 """Runs the worker on one notebook behind walls (`jail.py`), watches time, memory and output, and ends everything that it started."""
 
 import contextlib
+import itertools
 import json
 import os
 import platform
@@ -20,6 +21,9 @@ JAIL, WORKER = (str(Path(__file__).with_name(name)) for name in ("jail.py", "wor
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
 UNABLE = 97                             # status of the jail when nothing was run
 OUTPUT, FILES_MIB, PROCESSES, OPEN_FILES = 4_000_000, 64, 64, 256
+USERS = itertools.cycle(range(60_000, 65_000))             # what root becomes: each run its own, so none uses up another's processes
+for _ in range(os.getpid() % 5000):
+    next(USERS)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/scratch", "TMPDIR": "/scratch", "LANG": "C.UTF-8", "MPLBACKEND": "Agg",
                "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
 CONTAINER = ("Grade inside a throw-away Linux container without network that holds nothing but the course, the cases and copies of the "
@@ -67,7 +71,7 @@ def run(job, seconds=60.0, memory_gib=2.0, trust=False):
         options = {"cwd": place, "env": ENVIRONMENT | {"HOME": str(place), "TMPDIR": str(place)} | windows()} if trust else {}
         if not trust:
             spec = {"root": str(place), "read": readable(), "hide": [str(PACKAGE / "exercise" / "answers")], "scratch_mib": FILES_MIB,
-                    "limits": limits, "user": 60_000 + os.getpid() % 5000 if os.geteuid() == 0 else None, "command": command,
+                    "limits": limits, "user": next(USERS) if os.geteuid() == 0 else None, "command": command,
                     "environment": ENVIRONMENT, "unable": UNABLE}
             command = [sys.executable, "-I", JAIL, json.dumps(spec)]
         elif hasattr(os, "fork"):
@@ -102,8 +106,6 @@ def watched(process, data, seconds, memory):
         thread.join(5)
     if process.returncode == UNABLE:
         raise KitError(f"the kernel refuses a wall ({said.decode(errors='replace').strip() or 'no word'})")
-    if not ended and process.returncode:
-        ended = "it ends its own process (os._exit, or a crash)"
     return Outcome(bytes(wrote[:OUTPUT]), ended)
 
 
