@@ -8,8 +8,9 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.installed
 BROWSER := $(VENV)/.browser
+CARDS   := $(VENV)/.cards
 
-.PHONY: help install course test test-browser test-colab wheel lint refresh exercises clean
+.PHONY: help install course test test-browser test-colab wheel cards lint refresh exercises clean
 
 help:
 	@echo "make course                 run all notebooks on the profile cpu, into runs/cpu, and write an HTML report"
@@ -20,6 +21,7 @@ help:
 	@echo "make test-browser           the blind study in a headless Chromium (make test runs it too where there is one)"
 	@echo "make test-colab             all notebooks with the older packages of Colab, in .venv-colab (part of make test)"
 	@echo "make wheel                  build/medgen_kit-...whl, for a student to upload to Colab"
+	@echo "make cards                  the data cards again, from runs/cpu where it is there (NAME=monday: from runs/monday)"
 	@echo "make lint                   ruff alone"
 	@echo "make refresh ONLY='00 07'   run notebooks again on profile cpu and store their outputs"
 	@echo "make exercises              stubs and answer keys of course/, made from course/solutions"
@@ -55,6 +57,14 @@ test-colab: $(READY)
 
 wheel: $(READY)
 	@$(BIN)/python course/tools/colab_wheel.py
+
+cards: $(CARDS)
+	@$(BIN)/python course/tools/cards.py $(if $(filter command,$(firstword $(origin NAME))),--run "$(NAME)")
+
+$(CARDS): requirements-cards.lock $(READY)
+	@echo "Installing the packages of requirements-cards.lock into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cards.lock
+	@touch $(CARDS)
 
 lint: $(READY)
 	@$(BIN)/python -m ruff check --no-cache medgen_kit course tests

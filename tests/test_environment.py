@@ -88,16 +88,18 @@ def test_lock_pins_every_direct_dependency_inside_its_bounds():
     pins = locked()
     outside = [f"{name} {pins.get(name)} against {bounds}" for name, bounds in wanted(project()["dependencies"]).items()
                if name not in pins or pins[name] not in bounds]
-    extras, browser = project()["optional-dependencies"], locked("requirements-browser.lock")
+    extras, own = project()["optional-dependencies"], {extra: locked(f"requirements-{extra}.lock") for extra in ("browser", "cards")}
     for extra, lines in extras.items():
-        there = pins | browser if extra == "browser" else pins
+        there = pins | own.get(extra, {})
         outside += [f"{name} of {extra}" for name, bounds in wanted(lines).items() if name not in there or there[name] not in bounds]
-    assert not set(browser) & set(pins), "requirements-browser.lock holds only what the extra `browser` adds"
+    for extra, more in own.items():
+        assert not set(more) & set(pins), f"requirements-{extra}.lock holds only what the extra `{extra}` adds"
     assert outside == []
     assert pins["torch"].public == "2.13.0"
 
 
 def test_lock_and_environment_hold_nothing_banned():
     _, by_conda, by_pip = conda((REPOSITORY / "environment.yml").read_text(encoding="utf-8"))
-    for names in (locked(), locked("requirements-browser.lock"), by_conda, by_pip, wanted(project()["dependencies"])):
+    locks = [locked(), *(locked(f"requirements-{extra}.lock") for extra in ("browser", "cards"))]
+    for names in (*locks, by_conda, by_pip, wanted(project()["dependencies"])):
         assert not BANNED & set(names)

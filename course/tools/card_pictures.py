@@ -34,7 +34,7 @@ def funnel(rows):
     return png(fig), f"Bar chart of the filter funnel: it starts with {rows[0]['remaining']:,} clips; {steps}."
 
 
-def sources(rows):
+def samples(rows):
     """Stacked bars of train, val and test clips of each source; rows {"source", "train", "val", "test"}. (PNG bytes, alt text)."""
     fig, axes = canvas(6.8, 0.34 * len(rows) + 1.3)
     names, start = [row["source"] for row in rows], [0] * len(rows)
@@ -67,6 +67,42 @@ def results(tiny):
     said = "; ".join(f"{word} {share(tiny.get(name))}, real {share(tiny['real'].get(name))}, guess {share(tiny['guess'].get(name))}"
                      for name, word in GROUPS.items())
     return png(fig), f"Bar chart of the share of prompted factors that an independent scorer finds, generated, real and guessed: {said}."
+
+
+def table1(rows):
+    """Number of videos against their mean length; rows {"dataset", "videos", "seconds", "captions" (bool)}. (PNG bytes, alt text)."""
+    fig, axes = canvas(6.8, 4.2)
+    for captions, colour, marker, label in ((False, BLUE, "o", "category labels"), (True, RED, "^", "text captions")):
+        some = [row for row in rows if row["captions"] is captions]
+        axes.scatter([row["seconds"] for row in some], [row["videos"] for row in some], s=55, color=colour, marker=marker, label=label)
+    for row in rows:
+        place = {"MedVidCL": (-7, 0), "MESAD-Real": (-7, 0), "SurgicalActions160": (7, 2)}.get(row["dataset"], (7, -4))
+        axes.annotate(row["dataset"], (row["seconds"], row["videos"]), place, textcoords="offset points", fontsize=9,
+                      ha="right" if place[0] < 0 else "left")
+    axes.set(xscale="log", yscale="log", xlim=(0.6, 20_000), ylim=(12, 160_000), xlabel="mean length of a video", ylabel="videos")
+    axes.set_xticks([1, 10, 60, 600, 3600], ["1 s", "10 s", "1 min", "10 min", "1 h"])
+    axes.set_xticks([], minor=True)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    legend_below(axes, 2)
+    said = ", ".join(f"{row['dataset']} {row['videos']:,} of {row['printed']}" for row in rows)
+    return png(fig), f"Scatter plot of table 1, number of videos against their mean length, on logarithmic scales: {said}."
+
+
+def med_vbench(rows, loaded):
+    """Dots of the total of table 2 for each model, those that the lessons can load filled; rows {"model", "total", "warping_error"}."""
+    fig, axes = canvas(6.8, 4.8)
+    rows = sorted(rows, key=lambda row: row["total"])
+    for there, colour, marker, label in ((True, BLUE, "o", "a checkpoint that lessons can load"), (False, GREY, "D", "another model")):
+        some = [(i, row["total"]) for i, row in enumerate(rows) if (row["model"] in loaded) is there]
+        axes.scatter([total for _, total in some], [i for i, _ in some], color=colour, marker=marker, label=label, zorder=3)
+    for i, row in enumerate(rows):
+        axes.annotate(f"{row['total']:.2f}", (row["total"], i), (7, -3), textcoords="offset points", fontsize=8.5)
+    axes.set_yticks(range(len(rows)), [row["model"] for row in rows], fontsize=9)
+    axes.grid(axis="y", color="#dddddd", linewidth=0.7)
+    axes.set(xlabel="Med-VBench total (table 2 of the paper)", xlim=(rows[0]["total"] - 1, rows[-1]["total"] + 2))
+    legend_below(axes, 2)
+    said = ", ".join(f"{row['model']} {row['total']:.2f}" for row in reversed(rows))
+    return png(fig), f"Dot plot of the Med-VBench total of {len(rows)} models, best first: {said}."
 
 
 def share(value, digits=3):

@@ -1,14 +1,15 @@
 """Writes the data cards: numbers and pictures of a finished run and of the paper's tables, put into the texts of data_cards/templates/.
 
-    python course/tools/cards.py --run cpu
+    make cards                               (or python course/tools/cards.py --run cpu)
 
-What the cards quote is kept beside them in figures/figures.json, so that the same cards can be made again without the run.
+What the cards quote of a run is kept beside them in figures/figures.json, so that all cards can be made again without the run.
 """
 
 import argparse
+import hashlib
+import inspect
 import json
 import os
-import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -16,14 +17,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
 
-from course.tools import card_check, card_pictures                        # noqa: E402
+from course.tools import card_check, card_facts, card_others, card_pictures, croissant           # noqa: E402
+from course.tools.card_others import table                                # noqa: E402
 from course.tools.card_pictures import GROUPS, share                      # noqa: E402
 from medgen_kit.clip import read_folder, write_text                       # noqa: E402
 from medgen_kit.errors import KitError                                    # noqa: E402
 from medgen_kit.run import runs_root                                      # noqa: E402
 
 CARDS = ROOT / "data_cards"
-KINDS = {"MedVideoCap-55K": "dataset", "medgen-kit-samples": "dataset", "MedGen-tiny": "model"}
+TEMPLATES = CARDS / "templates"
+OURS = {"MedVideoCap-55K": "dataset", "medgen-kit-samples": "dataset", "MedGen-tiny": "model"}       # with a template of their own
+KINDS = OURS | {name: kind for table_of, kind in (("datasets", "dataset"), ("models", "checkpoint"))
+                for name in card_others.names(TEMPLATES, table_of)}
+TABLES = ("fig4_filter_funnel", "fig5_categories", "table1_datasets", "table2_med_vbench", "table8_videoscore")
 NEEDED = {                       # section of report.json: (what the cards quote of it, what makes it)
     "sources": (("clips", "simulated", "real", "combinations", "held_out"), "notebook 01"),
     "align": (("recall_at_1", "recall_at_5", "chance_at_1", "chance_at_5", "test_clips"), "notebook 04"),
@@ -34,7 +40,7 @@ NEEDED = {                       # section of report.json: (what the cards quote
 
 
 def write_cards(run_folder, out=CARDS, force=False):
-    """Write the three cards and their pictures into `out`; returns the paths of the cards.
+    """Write the cards, their pictures and their Croissant files into `out`; returns the paths of the cards.
 
     run_folder: a run in which the whole course has finished (its report.json, and the clips of stage `sources`).
     force: let a run of another profile than cpu replace the committed cards.
@@ -49,22 +55,49 @@ def write_cards(run_folder, out=CARDS, force=False):
 
 
 def write(figures, out=CARDS):
-    """The second half of `write_cards`: from figures to files. Nothing is written when a card is not valid."""
+    """The second half of `write_cards`: from figures to files. Nothing is written when a card or a Croissant file is not valid."""
     out = Path(out)
-    texts, pictures = render(figures)
+    texts, pictures, documents = render(figures)
     for name, text in texts.items():
-        wrong = card_check.problems(text, KINDS[name])
-        if wrong:
-            raise KitError(f"the card {name} is not valid: {'; '.join(wrong)}. Mend data_cards/templates/{name}.md.")
-    (out / "figures").mkdir(parents=True, exist_ok=True)
+        if wrong := card_check.problems(text, KINDS[name]):
+            raise KitError(f"the card {name} is not valid: {'; '.join(wrong)}. Mend data_cards/templates/{template_of(name)}.")
+    for name, found in documents.items() if croissant.installed() else ():
+        if wrong := croissant.problems(found):
+            raise KitError(f"the Croissant file of {name} is not valid: {'; '.join(wrong)}. Mend data_cards/templates/datasets.yaml.")
     for name, data in pictures.items():
-        part = out / "figures" / f".{name}.part"
-        part.write_bytes(data)
-        os.replace(part, out / "figures" / name)
+        write_bytes(out / "figures" / name, data)
     write_text(out / "figures" / "figures.json", json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    write_text(out / "figures" / "pictures.json", json.dumps(marks(figures, pictures), indent=1, sort_keys=True) + "\n")
+    for name, found in documents.items():
+        write_text(out / "croissant" / f"{name}.json", croissant.text(found))
     for name, text in texts.items():
         write_text(out / f"{name}.md", text)
+    write_text(out / "README.md", index(texts))
     return [out / f"{name}.md" for name in texts]
+
+
+def write_bytes(path, data):
+    """Write a picture whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(data)
+    os.replace(part, path)
+
+
+def marks(figures, pictures):
+    """{picture: {"drawn_from": hash of its numbers and of the code that draws it, "file": hash of the PNG}}.
+
+    A test compares both with what lies there: PNG bytes differ between versions of matplotlib, these hashes do not.
+    """
+    code = inspect.getsource(card_pictures)
+    numbers = {name: hashlib.sha256((code + json.dumps(data, sort_keys=True, default=str)).encode()).hexdigest()
+               for name, data in picture_data(figures, paper_tables()).items()}
+    return {name: {"drawn_from": numbers[name], "file": hashlib.sha256(data).hexdigest()} for name, data in pictures.items()}
+
+
+def template_of(name):
+    """The file of data_cards/templates/ in which the words of a card stand."""
+    return f"{name}.md" if name in OURS else "datasets.yaml" if KINDS[name] == "dataset" else "models.yaml"
 
 
 def gather(run_folder):
@@ -119,34 +152,66 @@ def describe_samples(clips):
 
 
 def render(figures):
-    """({card: text}, {picture: PNG bytes}) of gathered figures. The same figures give the same texts."""
+    """({card: text}, {picture: PNG bytes}, {dataset: Croissant document}) of gathered figures. The same figures give the same texts."""
     paper = paper_tables()
-    drawn = {"categories.png": card_pictures.categories(paper["fig5_categories"]),
-             "funnel.png": card_pictures.funnel(paper["fig4_filter_funnel"]),
-             "samples.png": card_pictures.sources(figures["samples"]["sources"]),
-             "results.png": card_pictures.results(figures["report"]["tiny"])}
-    fields = paper_fields(paper) | sample_fields(figures) | model_fields(figures)
-    fields |= {f"picture_{name[:-4]}": f"![{alt}](figures/{name})" for name, (_, alt) in drawn.items()}
-    return {name: fill(name, fields) for name in KINDS}, {name: data for name, (data, _) in drawn.items()}
+    drawn = {name: getattr(card_pictures, name[:-4])(*data) for name, data in picture_data(figures, paper).items()}
+    pictures = {f"picture_{name[:-4]}": f"![{alt}](figures/{name})" for name, (_, alt) in drawn.items()}
+    fields = paper_fields(paper) | sample_fields(figures) | model_fields(figures) | pictures
+    rights = {name: own_rights(name, fields) for name in OURS}
+    texts = {name: fill(name, fields | {"rights": rights[name]}) for name in OURS}
+    for name in KINDS:
+        if name not in OURS:
+            is_data = KINDS[name] == "dataset"
+            make, picture = (card_others.dataset_card, "table1") if is_data else (card_others.checkpoint_card, "med_vbench")
+            texts[name] = make(TEMPLATES, name, paper, pictures[f"picture_{picture}"])
+    rows = {row["dataset"]: row for row in paper["table1_datasets"]}
+    words = {name: fields | (card_others.row_fields(rows[name]) if name in rows else {}) for name in KINDS}
+    documents = croissant.documents(TEMPLATES, words, rows, {row["fact"]: row["value"] for row in paper["paper_facts"]})
+    return texts, {name: data for name, (data, _) in drawn.items()}, documents
+
+
+def picture_data(figures, paper):
+    """{picture: the arguments of the function of card_pictures that has its name}."""
+    table1 = [{"dataset": row["dataset"], "videos": int(row["videos"]), "seconds": card_others.seconds(row["mean_length"]),
+               "printed": card_others.length(row["mean_length"]), "captions": row["caption"] == "text captions"}
+              for row in paper["table1_datasets"]]
+    bench = [{key: row[key] for key in ("model", "total", "warping_error")} for row in paper["table2_med_vbench"]]
+    loaded = sorted({row for card in card_facts.read(TEMPLATES, "models")["cards"].values() if card.get("models") for row in card["rows"]}
+                    - {"MedGen"})                          # the paper's MedGen is not one of the published checkpoints
+    return {"categories.png": [paper["fig5_categories"]], "funnel.png": [paper["fig4_filter_funnel"]],
+            "samples.png": [figures["samples"]["sources"]], "results.png": [figures["report"]["tiny"]], "table1.png": [table1],
+            "med_vbench.png": [bench, loaded]}
+
+
+def own_rights(name, fields):
+    """The section on rights of a card that has a template of its own."""
+    known = card_facts.read(TEMPLATES, "models" if OURS[name] == "model" else "datasets")
+    return card_facts.rights(card_facts.filled(known["cards"][name], fields, f"the facts of {name}"), card_facts.Sources(known["sources"]))
 
 
 def fill(name, fields):
     """The template of a card with every {{field}} replaced."""
-    text = (CARDS / "templates" / f"{name}.md").read_text(encoding="utf-8")
+    return card_facts.fill((TEMPLATES / f"{name}.md").read_text(encoding="utf-8"), fields, f"data_cards/templates/{name}.md")
 
-    def value(match):
-        if match[1] not in fields:
-            raise KitError(f"data_cards/templates/{name}.md asks for the field '{match[1]}'. There are: {', '.join(sorted(fields))}.")
-        return str(fields[match[1]])
-    return re.sub(r"\{\{ *(\w+) *\}\}", value, text)
+
+def index(texts):
+    """data_cards/README.md: all cards with their licence, and what to know before one is used."""
+    known = {kind: card_facts.read(TEMPLATES, kind)["cards"] for kind in ("datasets", "models")}
+    rows = {"datasets": [], "models": []}
+    for name in sorted(texts, key=str.lower):
+        kind = "datasets" if KINDS[name] == "dataset" else "models"
+        more = [f"[Croissant](croissant/{name}.json)"] if kind == "datasets" else []
+        rows[kind].append([f"[{name}]({name}.md)", known[kind][name]["short"], *more])
+    text = (TEMPLATES / "README.md").read_text(encoding="utf-8")
+    return card_facts.fill(text, {"datasets": table(["Dataset", "Licence, in short", "Machine-readable"], rows["datasets"]),
+                                  "models": table(["Model", "Licence, in short"], rows["models"])}, "data_cards/templates/README.md")
 
 
 def paper_tables():
     """The paper's tables that the cards quote, as lists of dicts (numbers as numbers, an empty cell as None)."""
     import pandas as pd
 
-    files = [CARDS / "paper" / f"{name}.csv" for name in ("fig4_filter_funnel", "fig5_categories", "table1_datasets")]
-    files.append(CARDS / "templates" / "paper_facts.csv")
+    files = [*(CARDS / "paper" / f"{name}.csv" for name in TABLES), TEMPLATES / "paper_facts.csv"]
     tables = {path.stem: pd.read_csv(path, dtype={"removed": "Int64"}).astype(object) for path in files}
     return {name: rows.where(rows.notna(), None).to_dict("records") for name, rows in tables.items()}
 
@@ -227,23 +292,26 @@ def model_index(tiny):
     return data.to_yaml()
 
 
-def table(head, rows):
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog="example: python course/tools/cards.py --run cpu")
-    parser.add_argument("--run", default="cpu", help="name of a finished run under runs/ (default: cpu)")
+    parser.add_argument("--run", help="name of a finished run under runs/ (default: cpu; without it the figures of the last time)")
     parser.add_argument("--out", default=CARDS, type=Path, help="folder of the cards (default: data_cards)")
     parser.add_argument("--force", action="store_true", help="replace the cards in data_cards/ even from a run of another profile than cpu")
     given = parser.parse_args(arguments)
+    kept, run = CARDS / "figures" / "figures.json", runs_root() / (given.run or "cpu")
     try:
-        for path in write_cards(runs_root() / given.run, given.out, given.force):
-            print(f"wrote {path}")
+        if given.run or (run / "report.json").is_file():
+            paths = write_cards(run, given.out, given.force)
+        else:
+            print(f"There is no finished run at {run}: the numbers of our own clips and model stay those of the last run, from {kept}.\n"
+                  "For new ones: make course, then make cards. The other cards quote the paper and public sources, and need no run.")
+            paths = write(json.loads(kept.read_text(encoding="utf-8")), given.out)
     except KitError as error:
         sys.exit(str(error))
+    for path in paths:
+        print(f"wrote {path}")
+    print(f"wrote {given.out / 'README.md'}, pictures and Croissant files" + ("" if croissant.installed() else
+          "; the Croissant files were NOT validated: pip install -r requirements-cards.lock"))
 
 
 if __name__ == "__main__":

@@ -24,10 +24,17 @@ def steps():
     python = [sys.executable, "-m"]
     notebooks = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     return [("ruff", [*python, "ruff", "check", "--no-cache", "medgen_kit", "course", "tests"]),
+            *cards_steps(),
             ("unit and contract tests", [*python, "pytest", "-q", "-n", "2", "--dist", "loadfile", "--ignore=tests/browser", "tests"]),
             ("notebooks (nbval)", [*python, "pytest", "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", *notebooks]),
             ("notebooks as on Colab", [sys.executable, "course/tools/colab_test.py"]),
             *(browser_steps() if chromium() else [])]
+
+
+def cards_steps():
+    """(title, command) that installs the package which validates Croissant files, where it is not there yet."""
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements-cards.lock"]
+    return [] if importlib.util.find_spec("mlcroissant") else [("package of the cards", install)]
 
 
 def browser_steps():

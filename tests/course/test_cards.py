@@ -1,13 +1,15 @@
 """Data cards: valid for the Hub, made of measured figures only, the same from the same figures."""
 
+import hashlib
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
 
-from course.tools import card_check, cards
+from course.tools import card_check, cards, croissant
 from medgen_kit.errors import KitError
 
 HERE = Path(__file__).parent
@@ -36,7 +38,7 @@ def test_cards_are_valid_and_their_pictures_lie_beside_them(written):
     for name, kind in cards.KINDS.items():
         assert card_check.problems((written[1] / f"{name}.md").read_text(encoding="utf-8"), kind, written[1]) == []
     assert sorted(p.name for p in (written[1] / "figures").iterdir()) == [
-        "categories.png", "figures.json", "funnel.png", "results.png", "samples.png"]
+        "categories.png", "figures.json", "funnel.png", "med_vbench.png", "pictures.json", "results.png", "samples.png", "table1.png"]
 
 
 def test_model_card_holds_the_results_as_a_model_index(written):
@@ -108,6 +110,8 @@ def test_a_card_that_is_not_valid_is_not_written(written, tmp_path):
     ("# MedGen-tiny", "# {{name}}", "{{name}} was not filled"),
     ("metric", "matric", "front matter can not be read"),
     ("figures/results.png", "figures/other.png", "there is no such picture"),
+    ("### Consent", "### Content", "the part 'Consent' is missing or empty"),
+    ("## Provenance, licence, consent", "## Provenance, consent", "there is no section 'Provenance, licence"),
     ("![Bar chart of the share", "![](figures/results.png) ![", "the alt text '' says too little"),
 ])
 def test_the_check_finds_what_is_wrong(written, old, new, said):
@@ -128,9 +132,26 @@ def test_size_categories():
 def test_the_command_says_what_it_wrote_and_what_is_missing(written, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MEDGEN_RUNS", str(written[0].parent))
     cards.main(["--run", written[0].name, "--out", str(tmp_path)])
-    assert capsys.readouterr().out.count("wrote ") == 3
+    assert capsys.readouterr().out.count("wrote ") == len(cards.KINDS) + 1
     with pytest.raises(SystemExit, match="holds no report.json"):
         cards.main(["--run", "not-there", "--out", str(tmp_path)])
+
+
+def test_without_a_run_all_cards_are_made_from_the_committed_figures(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path / "no-runs"))
+    cards.main(["--out", str(tmp_path / "out")])
+    said = capsys.readouterr().out
+    assert "There is no finished run" in said and "make course, then make cards" in said
+    for name in cards.KINDS:
+        assert (tmp_path / "out" / f"{name}.md").read_bytes() == (cards.CARDS / f"{name}.md").read_bytes(), name
+
+
+def test_the_run_called_cpu_is_taken_where_it_is_there(tmp_path, monkeypatch, capsys):
+    made_up_run.make(tmp_path / "cpu", **{"tiny.motion": 0.33})
+    monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path))
+    cards.main(["--out", str(tmp_path / "out")])
+    assert "There is no finished run" not in capsys.readouterr().out
+    assert "| motion | 0.330 |" in (tmp_path / "out" / "MedGen-tiny.md").read_text(encoding="utf-8")
 
 
 def test_a_small_run_does_not_replace_the_committed_cards(tmp_path, monkeypatch, capsys):
@@ -147,11 +168,58 @@ def test_a_small_run_does_not_replace_the_committed_cards(tmp_path, monkeypatch,
     assert wrote == [tmp_path / "elsewhere", cards.CARDS]
 
 
-def test_committed_cards_follow_from_the_committed_figures():
-    """The cards in data_cards/ are what `cards.py` makes of figures/figures.json: nobody typed a number into them."""
+@pytest.fixture(scope="module")
+def again():
+    """(figures, texts, pictures, Croissant documents) made again from the committed figures."""
     figures = json.loads((cards.CARDS / "figures" / "figures.json").read_text(encoding="utf-8"))
-    texts, pictures = cards.render(figures)
+    return figures, *cards.render(figures)
+
+
+def test_no_committed_card_is_stale(again):
+    """The cards in data_cards/ are what `make cards` makes of templates, tables, code and figures.json: nobody typed a number into them."""
+    figures, texts, _, documents = again
+    assert figures["run"]["profile"] == "cpu"
     for name, text in texts.items():
-        assert (cards.CARDS / f"{name}.md").read_text(encoding="utf-8") == text, f"run python course/tools/cards.py again: {name}"
+        assert (cards.CARDS / f"{name}.md").read_text(encoding="utf-8") == text, f"run make cards again: {name}"
         assert card_check.problems(text, cards.KINDS[name], cards.CARDS) == []
-    assert figures["run"]["profile"] == "cpu" and set(pictures) <= {p.name for p in (cards.CARDS / "figures").iterdir()}
+    for name, found in documents.items():
+        kept = (cards.CARDS / "croissant" / f"{name}.json").read_text(encoding="utf-8")
+        assert kept == croissant.text(found), f"run make cards again: {name}"
+    assert (cards.CARDS / "README.md").read_text(encoding="utf-8") == cards.index(texts), "run make cards again"
+
+
+def test_no_committed_picture_is_stale(again):
+    figures, _, pictures, _ = again
+    kept = json.loads((cards.CARDS / "figures" / "pictures.json").read_text(encoding="utf-8"))
+    now = cards.marks(figures, pictures)
+    for name in now:
+        assert kept[name]["drawn_from"] == now[name]["drawn_from"], f"run make cards again: the numbers or the code of {name} changed"
+        there = hashlib.sha256((cards.CARDS / "figures" / name).read_bytes()).hexdigest()
+        assert kept[name]["file"] == there, f"run make cards again: {name} was changed by hand"
+    assert {path.name for path in (cards.CARDS / "figures").glob("*.png")} == set(kept) == set(now)
+
+
+@pytest.mark.parametrize(("file", "old", "new", "card"), [
+    ("paper/table1_datasets.csv", "HyperKvasir,category labels,120,", "HyperKvasir,category labels,121,", "HyperKvasir"),
+    ("paper/table2_med_vbench.csv", "LTX-Video,open,59.12", "LTX-Video,open,59.13", "LTX-Video"),
+    ("templates/datasets.yaml", "One hospital in one country.", "Two hospitals.", "HyperKvasir"),
+    ("templates/MedGen-tiny.md", "A teaching model.", "A toy.", "MedGen-tiny"),
+])
+def test_a_changed_table_or_template_makes_a_card_stale(again, tmp_path, monkeypatch, file, old, new, card):
+    for folder in ("paper", "templates"):
+        shutil.copytree(cards.CARDS / folder, tmp_path / folder)
+    text = (tmp_path / file).read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / file).write_text(text.replace(old, new), encoding="utf-8")
+    monkeypatch.setattr(cards, "CARDS", tmp_path)
+    monkeypatch.setattr(cards, "TEMPLATES", tmp_path / "templates")
+    changed = cards.render(again[0])[0]
+    assert changed[card] != again[1][card]
+
+
+def test_a_changed_number_marks_its_picture_as_stale(again):
+    figures, _, pictures, _ = again
+    other = json.loads(json.dumps(figures))
+    other["report"]["tiny"]["motion"] -= 0.1
+    before, after = cards.marks(figures, pictures), cards.marks(other, pictures)
+    assert [name for name in before if before[name] != after[name]] == ["results.png"]
