@@ -26,7 +26,8 @@ def films(root):
 def test_two_folders_become_alike(tmp_path):
     base, tuned, prompts = films(tmp_path)
     folder, left_out = study.create(tmp_path / "st", base, tuned, prompts)
-    assert left_out == [] and sorted(row["prompt"] for row in study.items_of(folder)) == ["a heart", "a lung"]
+    assert left_out == [f"1 of 3 prompts in {prompts} belong to no video of either folder: else.mp4"]
+    assert sorted(row["prompt"] for row in study.items_of(folder)) == ["a heart", "a lung"]
     for row in study.items_of(folder):
         one, two = (video.probe(folder / row[side]) for side in ("first", "second"))
         assert (one.width, one.height, one.fps, one.frames, one.codec) == (two.width, two.height, two.fps, two.frames, two.codec)
@@ -57,6 +58,10 @@ def test_pairs_that_can_not_be_shown_are_named_or_left_out(tmp_path):
     assert not (tmp_path / "st").exists() and not study.key_path(tmp_path / "st").exists() and not list(tmp_path.glob(".st*"))
     folder, left_out = study.create(tmp_path / "st", base, tuned, prompts, skip_bad=True)
     assert len(left_out) == 3 and len(study.items_of(folder)) == 2
+    for side in (base, tuned):
+        (side / "moving.gif").write_bytes(b"GIF89a")
+    with pytest.raises(KitError, match="moving.gif in .*base is of a kind .*moving.gif in .*tuned is of a kind"):
+        study.create(tmp_path / "s2", base, tuned, prompts)
     with pytest.raises(KitError, match="both called 'base'"):
         study.create(tmp_path / "s2", base, base, prompts)
     with pytest.raises(KitError, match="is not a folder"):
@@ -68,11 +73,14 @@ def test_the_commands(tmp_path):
     run, out = CliRunner().invoke, str(tmp_path / "st")
     made = run(typed, ["study", "create", str(base), str(tuned), "--prompts", str(prompts), "--out", out, "--raters", "2"])
     assert made.exit_code == 0 and "2 pairs in" in made.output and made.output.count("/?rater=") == 2
+    assert f"left out: 1 of 3 prompts in {prompts} belong to no video of either folder: else.mp4" in made.output
+    assert "2 raters are fewer than the 3 of the paper's warping error" in made.output and "--add 1" in made.output
     shown = run(typed, ["study", "links", out, "--add", "1", "--url", "https://study.example"])
     assert shown.output.count("https://study.example/?rater=") == 3 and "0 of 2 answered" in shown.output
     study.rate(tmp_path / "st", "rater-1", "item 01", dict.fromkeys(study.QUESTIONS, "first")
                | {"distortion first": "No", "distortion second": "No"})
     looked = run(typed, ["study", "export", out, "--keep-open"])
-    assert "stays open" in looked.output and "is closed" in run(typed, ["study", "export", out]).output
+    assert "stays open" in looked.output and "stays open" in run(typed, ["study", "export", out]).output
+    assert "is closed" in run(typed, ["study", "export", out, "--close"]).output
     bad = run(typed, ["study", "create", str(base), str(tuned), "--prompts", str(prompts), "--names", "x"])
     assert bad.exit_code == 2 and "two names" in bad.output

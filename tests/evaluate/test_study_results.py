@@ -65,7 +65,9 @@ def test_warping_without_enough_grades_says_so(folder):
     found = study.analyse(folder)
     assert [row["model"] for row in found["warping"]] == ["generated", "real"] and found["agreement"] == []
     for row in found["warping"]:
-        assert row["percent"] is None and "graded by enough raters" in row["reason"]
+        assert row["percent"] is None
+        assert row["reason"].startswith("3 grades a clip are needed by the paper's rule, and no clip has more than 1. Ask more raters")
+        assert "--raters 1 --needed 1" in row["reason"]
         assert (row["items"], row["undecided"], row["least"], row["most"]) == (0, 1, 0, 100)
 
 
@@ -141,7 +143,7 @@ def test_export_closes_and_writes_tidy_tables(folder):
     study.rate(folder, "r1", "item 01", answers("first", "Severe", "No"), comment="a, \"b\"")
     looked = study.export(folder, folder.parent / "look", keep_open=True)
     study.rate(folder, "r1", "item 02", answers("both fail"))
-    out = study.export(folder)
+    out = study.export(folder, close=True)
     assert looked != out == folder.parent / "study_export"
     asked, graded = (list(csv.DictReader((out / name).open(encoding="utf-8"))) for name in ("answers.csv", "grades.csv"))
     assert len(asked) == 6 and len(graded) == 4 and len(list(csv.DictReader((looked / "answers.csv").open(encoding="utf-8")))) == 3
@@ -185,6 +187,59 @@ def test_a_study_that_nobody_rated_is_not_closed_by_an_export(tmp_path):
     assert "Nobody has rated yet, so the study stays open" in said
     item = study.items_of(folder, "rater-1")[0]["item"]
     study.rate(folder, "rater-1", item, dict.fromkeys(study.QUESTIONS, "first") | {"distortion first": "No", "distortion second": "No"})
-    assert "The study stays open" in CliRunner().invoke(cli.typed, ["study", "export", str(folder), "--keep-open"]).output
+    looked = CliRunner().invoke(cli.typed, ["study", "export", str(folder), "--keep-open"]).output
+    assert "The study stays open: every rater has answered all 1 pairs. --close ends it." in looked
     assert "The study is closed" in CliRunner().invoke(cli.typed, ["study", "export", str(folder)]).output
     assert "The study is closed" in CliRunner().invoke(cli.typed, ["study", "export", str(folder), "--keep-open"]).output
+
+
+def exported(folder, *options):
+    from typer.testing import CliRunner
+
+    from medgen_kit import cli
+    return CliRunner().invoke(cli.typed, ["study", "export", str(folder), *options])
+
+
+def test_a_study_stays_open_until_every_rater_has_finished(folder):
+    study.add_raters(folder, 2)
+    rate_all(folder, "rater-1")
+    assert "The study stays open: rater-2 has answered 0 of 8. --close ends it." in exported(folder).output
+    assert store.facts(folder)["closed"] == ""
+    for row in study.items_of(folder, "rater-2")[:7]:
+        study.rate(folder, "rater-2", row["item"], answers("first"))
+    assert "rater-2 has answered 7 of 8" in exported(folder).output and store.unfinished(folder) == {"rater-2": 7}
+    study.rate(folder, "rater-2", study.items_of(folder, "rater-2")[7]["item"], answers("first"))
+    assert "every rater has answered all 8" in exported(folder, "--keep-open").output and store.facts(folder)["closed"] == ""
+    assert "The study is closed" in exported(folder).output and store.facts(folder)["closed"]
+
+
+def test_close_ends_a_study_that_is_not_finished(folder):
+    study.add_raters(folder, 2)
+    study.rate(folder, "rater-1", "item 01", answers("first"))
+    with pytest.raises(KitError, match="one of --close and --keep-open"):
+        study.export(folder, keep_open=True, close=True)
+    assert "The study is closed" in exported(folder, "--close").output and store.facts(folder)["closed"]
+
+
+def test_export_prints_the_result_and_why_a_part_is_missing(folder):
+    clips = clips_in(making.read_key(folder))
+    for rater in ("rater-1", "rater-2"):
+        for number, first in enumerate(real_first(folder, clips, rater)):
+            bad = ("No", "Severe") if first else ("Severe", "No")
+            row = study.items_of(folder, rater)[number]
+            choice = "both fail" if row["item"] == "item 01" else "first" if first else "second"
+            study.rate(folder, rater, row["item"], answers(choice, *bad))
+        lines = exported(folder, "--keep-open").output.splitlines()
+        assert len(lines) == 6 and lines[0].startswith("Text Alignment: generated 0% [0%, 0%], real 88% [")
+        assert lines[0].endswith(f"; answers: {8 * int(rater[-1])}")
+        if rater == "rater-1":
+            assert lines[4] == "agreement: none, because it takes two raters and 1 has answered"
+    assert "warping error: none, because 3 grades a clip are needed by the paper's rule, and no clip has more than 2." in lines[3]
+    assert "--raters 2 --needed 2" in lines[3] and lines[4].startswith("agreement of 2 raters, mean of Cohen's kappa: preference 1.00")
+    ruled = exported(folder, "--keep-open", "--raters", "2", "--needed", "2").output
+    assert "warping error: generated 100.0 % of 8 clips, real 0.0 % of 8 clips" in ruled
+    refused = exported(folder, "--raters", "2", "--needed", "3")
+    assert refused.exit_code == 2 and "--needed 3 of --raters 2" in refused.output
+    rate_all(folder, "simulated-3")
+    lines = exported(folder, "--keep-open").output.splitlines()
+    assert [line.startswith("simulated raters, ") for line in lines] == [False] * 5 + [True] * 5 + [False]

@@ -7,15 +7,17 @@ import re
 import socket
 import stat
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from medgen_kit import video
 from medgen_kit.cli import typed
 from medgen_kit.errors import KitError
 from medgen_kit.evaluate import study
 from medgen_kit.evaluate.study import making, store
 from medgen_kit.evaluate.study.invitations import links_path, tokens
-from tests.browser.served import Server
+from tests.browser.served import Server, free_port
 from tests.evaluate.small_study import items
 
 
@@ -145,3 +147,40 @@ def test_no_request_brings_a_token_or_a_traceback_to_the_terminal(folder):
     told = server.process.stdout.read()
     assert got == [403, 403, 404, 404, 404, 403, 404, 404, 404]
     assert "POST /?..." in told and token not in told and "Traceback" not in told and "Uncaught" not in told
+
+
+def test_links_and_the_hint_to_serve_name_one_port(tmp_path):
+    for side in ("a", "b"):
+        video.write(tmp_path / side / "one.mp4", np.zeros((3, 32, 32, 3), np.uint8), 8)
+    (tmp_path / "prompts.json").write_text('{"one.mp4": "a heart"}')
+    made, where = ("create", tmp_path / "a", tmp_path / "b", "--prompts", tmp_path / "prompts.json", "--out"), tmp_path / "study"
+    assert "--url" in str(CliRunner().invoke(typed, ["study", *map(str, made), str(where), "--url", "host:8870"]).exception)
+    assert not where.exists()
+    told = said(*made, where, "--url", "http://host:8870/")
+    assert told.count("http://host:8870/?rater=") == 3 and f"Now: medgen-kit study serve {where} --port 8870\n" in told
+    assert "--host 0.0.0.0" in told and "raters are fewer" not in told
+    assert said("links", where).count("http://host:8870/?rater=") == 3 and f"serve {where} --port 8870\n" in said("links", where)
+    assert said("links", where, "--url", "http://127.0.0.1:8866").count("http://127.0.0.1:8866/?rater=") == 3
+    assert said("links", where).endswith(f"medgen-kit study serve {where}\n")                    # the newer address is remembered
+    study.remember(where, "https://study.example")
+    assert "https://study.example/?rater=" in said("links", where) and said("links", where).endswith(f"study serve {where}\n")
+    for wrong in ("host", "ftp://host", "http://", "http://host:x", "http://host:99999", "http://host/?a=1"):
+        with pytest.raises(KitError, match="is no address of a server"):
+            study.remember(where, wrong)
+
+
+def test_serving_takes_the_port_of_the_links(folder, monkeypatch):
+    from medgen_kit.evaluate.study import server
+
+    for name in (server.STUDY, "PYTHONPATH"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))                          # put back afterwards
+    told, port = [], free_port()
+    monkeypatch.setattr(server.StudyServer, "initialize", lambda self, argv: None)
+    monkeypatch.setattr(server.StudyServer, "start", lambda self: told.append(f"started {self.ip} {self.port}"))
+    study.add_raters(folder, 1)
+    study.remember(folder, f"http://localhost:{port}")
+    study.serve(folder, say=told.append)
+    assert told[-1] == f"started 127.0.0.1 {port}" and f"study links {folder}. Ctrl-C" in told[0]
+    assert server.other_url("http://127.0.0.1:8866", "127.0.0.1", 8870) == " --url http://127.0.0.1:8870"
+    assert server.other_url("http://127.0.0.1:8866", "0.0.0.0", 8866) == " --url http://ADDRESS:8866"
+    assert server.other_url("https://study.example", "0.0.0.0", 8870) == server.other_url("http://host:8870", "0.0.0.0", 8870) == ""

@@ -1,7 +1,8 @@
 """A blind human study: pairs of clips, sides and order drawn by lot for each rater, a key kept apart, a form for notebook and browser.
 
 `make` or `create` writes the study and, beside it, the key. `form` is the form in a notebook; `serve` shows the same form to raters in
-browsers, each by a link (`links`). `analyse` reads what was rated and gives no number when nobody has; `export` closes the study.
+browsers, each by a link (`links`). `analyse` reads what was rated and gives no number when nobody has; `export` writes it out, and
+closes a study that every rater has finished.
 How many items and raters it takes says `evaluate.power`.
 """
 
@@ -9,13 +10,13 @@ import secrets
 
 from ...errors import KitError
 from . import store
-from .invitations import add_raters, links, renew
+from .invitations import add_raters, links, remember, renew
 from .making import create, items_of, key_path, make
 from .results import analyse, answers, export, open_up
 from .store import ANSWERS, DISTORTION, GRADES, QUESTIONS
 
 __all__ = ["ANSWERS", "COLUMNS", "DISTORTION", "GRADES", "QUESTIONS", "add_raters", "analyse", "answers", "create", "export", "form",
-           "items_of", "key_path", "links", "make", "open_up", "rate", "renew", "serve"]
+           "items_of", "key_path", "links", "make", "open_up", "rate", "remember", "renew", "serve"]
 COLUMNS = ("item", *QUESTIONS, "distortion first", "distortion second")
 
 
@@ -45,8 +46,8 @@ def form(folder, rater="rater-1"):
     return RatingForm(folder, rater)
 
 
-def serve(folder, port=8866, host="127.0.0.1", say=print):
-    """Show the form to raters in browsers until interrupted (`server.serve`)."""
+def serve(folder, port=None, host="127.0.0.1", say=print):
+    """Show the form to raters in browsers until interrupted (`server.serve`). port: by default the one in the raters' links."""
     from .server import serve as run
 
     run(folder, port, host, say)

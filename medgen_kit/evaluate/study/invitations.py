@@ -3,12 +3,15 @@
 import csv
 import io
 import secrets
+from urllib.parse import urlsplit
 
 from ...errors import KitError
 from . import store
 from .making import beside, write_private
 
 URL = "http://127.0.0.1:8866"
+PORT = 8866
+HERE = ("127.0.0.1", "localhost", "::1")             # names that only this machine goes by
 
 
 def links_path(folder):
@@ -56,11 +59,41 @@ def renew(folder, rater):
     keep(folder, known)
 
 
-def links(folder, url=URL):
-    """One row per rater with a link: {"rater", "link", "answered" (items), "items"}. url: under which raters reach the server."""
+def address(url):
+    """The address of a server as it is kept, without a / at its end; KitError for anything but http(s)://HOST or http(s)://HOST:PORT."""
+    try:
+        parts = urlsplit(url.strip())
+        fits = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment) and parts.port != 0
+    except ValueError:                                   # a port that is none
+        fits = False
+    if not fits:
+        raise KitError(f"--url {url} is no address of a server. Write it as http://HOST:PORT, for example {URL}.")
+    return url.strip().rstrip("/")
+
+
+def remember(folder, url):
+    """Keep under which address raters reach the server, for `links` and the port of `serve`."""
+    store.remember_url(folder, address(url))
+
+
+def url_of(folder):
+    """The address that was remembered, else URL."""
+    return store.facts(folder)["url"] or URL
+
+
+def port_of(url):
+    """The port on which the server has to listen for an address; PORT for https, where another program takes the requests in front."""
+    parts = urlsplit(url)
+    return PORT if parts.scheme == "https" else parts.port or 80
+
+
+def links(folder, url=None):
+    """One row per rater with a link: {"rater", "link", "answered" (items), "items"}. url: under which raters reach the server, by default
+    what `remember` kept."""
+    url = address(url) if url else url_of(folder)
     rows = [(rater, token) for rater, token in tokens(folder).items() if store.rater_of(folder, token) == rater]
     items = store.facts(folder)["items"]
-    return [{"rater": rater, "link": f"{url.rstrip('/')}/?rater={token}", "answered": len(store.done(folder, rater)), "items": items}
+    return [{"rater": rater, "link": f"{url}/?rater={token}", "answered": len(store.done(folder, rater)), "items": items}
             for rater, token in rows]
 
 

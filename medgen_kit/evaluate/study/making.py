@@ -21,6 +21,7 @@ from ..prompt_file import read_prompts
 from . import store
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
+OTHERS = (".gif", ".webp", ".apng", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".dcm")            # moving pictures that a study does not show
 HEIGHT, WIDTH = 480, 854                    # pixels that a clip has at most
 MOST_FPS = 30
 LETTERS = "bcdfghjkmnpqrstvwxz"
@@ -64,7 +65,8 @@ def create(folder, videos_a, videos_b, prompts, names=None, seed=0, fps=0, secon
 
     Pairs are files of equal name. prompts: a file for `read_prompts`. names: of the two sides in the key, by default the folders' names.
     fps: of all clips; 0 is the highest that a video has, at most 30, so that nothing is taken from either side. seconds: longer clips are
-    cut. A pair without partner or prompt, or with a broken video, is refused by name; skip_bad leaves it out.
+    cut. A pair without partner or prompt, or with a broken video, is refused by name; skip_bad leaves it out. Prompts that no video has
+    are told among the sentences and stop nothing.
     """
     places = [Path(videos_a), Path(videos_b)]
     names = list(names or (place.resolve().name for place in places))
@@ -73,12 +75,27 @@ def create(folder, videos_a, videos_b, prompts, names=None, seed=0, fps=0, secon
     texts, files = read_prompts(prompts), [files_of(place) for place in places]
     shared = sorted(set(files[0]) & set(files[1]))
     bad = [f"{name} is in {place} only" for place, own, other in zip(places, files, files[::-1]) for name in sorted(set(own) - set(other))]
+    bad += [f"{name} in {place} is of a kind that a study does not show (convert it to .mp4)" for place in places
+            for name in others_of(place)]
     bad += [f"{name} has no prompt in {prompts}" for name in shared if name not in texts]
+    unused = [name for name in texts if name not in files[0] and name not in files[1]]
     kept = [name for name in shared if name in texts]
     fps = fps or highest_fps([own[name] for name in kept for own in files])
     pairs = [(name, texts[name], lambda name=name: {side: on_grid(own[name], fps, seconds) for side, own in zip(names, files)})
              for name in kept]
-    return build(folder, names, pairs, seed, fps, bad, skip_bad)
+    folder, left_out = build(folder, names, pairs, seed, fps, bad, skip_bad)
+    return folder, left_out + ([f"{len(unused)} of {len(texts)} prompts in {prompts} belong to no video of either folder: {few(unused)}"]
+                               if unused else [])
+
+
+def few(names, most=3):
+    """The first names of a list, and how many there are besides."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def others_of(folder):
+    """Names of the moving pictures in a folder and below that are none of VIDEOS."""
+    return [path.relative_to(folder).as_posix() for path in sorted(Path(folder).rglob("*")) if path.suffix.lower() in OTHERS]
 
 
 def files_of(folder):
@@ -199,7 +216,8 @@ def items_of(folder, rater=""):
     """
     path = Path(folder) / "items.json"
     if not path.is_file():
-        raise KitError(f"{folder} holds no study (no items.json). Make one: study.make(folder, items).")
+        raise KitError(f"{folder} holds no study (no items.json). Make one: medgen-kit study create FOLDER_A FOLDER_B "
+                       f"--prompts prompts.json --out {folder} (in a notebook study.make).")
     rows = json.loads(path.read_text(encoding="utf-8"))
     order, turned = (range(len(rows)), [0] * len(rows)) if not rater else draw(store.facts(folder)["seed"], rater, len(rows))
     out = []

@@ -60,7 +60,7 @@ def analyse(folder, key=None, draws=2000, seed=0, raters=3, needed=2):
     preferred, graded = open_up(folder, key)
     if not preferred:
         raise KitError(f"nobody has rated the study in {Path(folder).name} yet, so there is no result. "
-                       "Ask two or three people to use study.form.")
+                       "Send three people their links and serve it: medgen-kit study serve (in a notebook study.form).")
     who = {row["rater"]: row["simulated"] for row in preferred}
     names, out = read_key(folder, key)["names"], {"wins": [], "agreement": [], "warping": []}
     for simulated in sorted(set(who.values())):
@@ -119,30 +119,37 @@ def by_number(name):
 def warping(graded, raters, needed):
     """The warping error per name: rows of `grading.per_model`, with the reason where there is no figure."""
     most = max(Counter(row["video"] for row in graded).values(), default=0)
+    other = f"--raters {most} --needed {most // 2 + 1} (in a notebook raters={most}, needed={most // 2 + 1})"
     if most <= raters:
         rows = grading.per_model(graded, needed=needed, raters=raters, item="video")
+        of_paper = " by the paper's rule" if (raters, needed) == (3, 2) else ""
+        why = f"{raters} grades a clip are needed{of_paper}, and no clip has more than {most}"
+        why += f". Ask more raters, or name another rule: {other}." if most < raters else ""
+        rows = [row | {"reason": why} if row["percent"] is None else row for row in rows]
     else:
         why = (f"clips have up to {most} grades, but the rule is made for {raters} raters. Say how many of how many must find a clip "
-               f"unacceptable: raters={most}, needed={most // 2 + 1} (in a terminal --raters and --needed).")
+               f"unacceptable: {other}.")
         clips = Counter(model for model, _ in {(row["model"], row["video"]) for row in graded})
         rows = [{"model": model} | grading.wilson([None] * count) | {"reason": why} for model, count in clips.items()]
     return [row | {"reason": row.get("reason", "")} for row in sorted(rows, key=lambda row: row["model"])]
 
 
-def export(folder, out=None, key=None, keep_open=False, raters=3, needed=2):
-    """Close a study and write what was said, with names: OUT/answers.csv, grades.csv and summary.json; returns OUT.
+def export(folder, out=None, key=None, keep_open=False, raters=3, needed=2, close=False):
+    """Write what was said, with names: OUT/answers.csv, grades.csv and summary.json; returns OUT.
 
-    out: by default STUDY_export beside the study folder. keep_open: an interim look; the study takes answers on, as does one that nobody
-    has rated yet. A study that is closed stays closed. raters, needed: as for `analyse`. Text that a spreadsheet would take for a formula
-    stands behind a ' in the CSV files.
+    out: by default STUDY_export beside the study folder. The study is closed when every rater has answered every item, else it stays open
+    and takes answers on. close: closes it in any case; keep_open: in none. A study that is closed stays closed. raters, needed: as for
+    `analyse`. Text that a spreadsheet would take for a formula stands behind a ' in the CSV files.
     """
+    if close and keep_open:
+        raise KitError("a study can not be closed and kept open: give one of --close and --keep-open (close=, keep_open=).")
     store.facts(folder)                                  # a study that is not there is told first
     folder, out = Path(folder), Path(out or beside(folder, "export"))
     if folder.resolve() in (out.resolve(), *out.resolve().parents):
         raise KitError(f"{out} lies in the study folder, which raters may see. Write the results elsewhere.")
     read_key(folder, key)                                # this and a rule that can not be are told before the study is closed
     grading.unacceptable([], needed, raters)
-    if not keep_open and any(store.done(folder, rater) for rater in store.raters(folder)):
+    if close or not keep_open and store.raters(folder) and not store.unfinished(folder):
         store.close(folder)
     preferred, graded = open_up(folder, key)
     said = summary(folder, preferred, graded, key, raters, needed)

@@ -11,6 +11,7 @@ import re
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ipykernel.kernelspec import RESOURCES
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -23,7 +24,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 
 from ...errors import KitError
 from . import store
-from .invitations import without_link
+from .invitations import HERE, port_of, url_of, without_link
 from .page import REFUSED, STUDY
 
 WEB = Path(__file__).with_name("web")
@@ -107,10 +108,12 @@ def settings():
         "MappingKernelManager": {"cull_idle_timeout": IDLE, "cull_interval": 60, "cull_connected": False}})
 
 
-def serve(folder, port=8866, host="127.0.0.1", say=print):
-    """Serve the study in `folder` until interrupted. An open host (0.0.0.0) needs TLS in front of it: the link is the only lock."""
+def serve(folder, port=None, host="127.0.0.1", say=print):
+    """Serve the study in `folder` until interrupted. port: by default the one in the raters' links. An open host (0.0.0.0) needs TLS in
+    front of it: the link is the only lock."""
     folder = Path(folder).resolve()
     about = store.facts(folder)
+    port = port or port_of(url_of(folder))
     refuse_taken(host, port)
     os.environ[STUDY] = str(folder)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -119,17 +122,24 @@ def serve(folder, port=8866, host="127.0.0.1", say=print):
     server.initialize([])
     for name in ("tornado.access", "tornado.application", "tornado.general", server.log.name):
         logging.getLogger(name).addFilter(no_query)
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    if host not in HERE:
         say(f"Warning: {host} lets every machine of the network in, and a rater's link is then the only lock. Put a server with TLS "
             "(https) in front, or use an SSH tunnel.")
     if lacking := without_link(folder):
         say(lacking)
     if about["closed"]:
         say("This study is closed: raters see that, and no answer is taken.")
-    url = "" if (host, port) == ("127.0.0.1", 8866) else f" --url http://{'ADDRESS' if host == '0.0.0.0' else host}:{port}"
-    say(f"Serving on http://{host}:{port}/ . Raters enter by their links: medgen-kit study links {folder}{url}. Ctrl-C stops; nothing that "
-        "was stored is lost.")
+    say(f"Serving on http://{host}:{port}/ . Raters enter by their links: medgen-kit study links {folder}"
+        f"{other_url(url_of(folder), host, port)}. Ctrl-C stops; nothing that was stored is lost.")
     server.start()
+
+
+def other_url(url, host, port):
+    """What `links` has to be told when the address `url` that it shows does not lead to this host and port; "" when it does."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or port_of(url) == port and (host in HERE or parts.hostname not in HERE):
+        return ""
+    return f" --url http://{'ADDRESS' if host == '0.0.0.0' else host}:{port}"
 
 
 def refuse_taken(host, port):

@@ -59,7 +59,8 @@ def connect(folder, write=False, new=False):
     """
     path = Path(folder) / FILE
     if not new and not path.is_file():
-        raise KitError(f"{folder} holds no study (no {FILE}). Make one: medgen-kit study create, or study.make(folder, items).")
+        raise KitError(f"{folder} holds no study (no {FILE}). Make one: medgen-kit study create FOLDER_A FOLDER_B --prompts prompts.json "
+                       f"--out {folder} (in a notebook study.make).")
     try:
         base = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
     except sqlite3.Error as error:
@@ -108,10 +109,17 @@ def create(folder, seed, count):
 
 
 def facts(folder):
-    """{"seed", "items", "created", "version", "closed" (when it was closed, "" while it is open)} of a study."""
+    """{"seed", "items", "created", "version", "closed" (when it was closed, "" while it is open), "url" (under which raters reach the
+    server, "" where nobody said)} of a study."""
     with connect(folder) as base:
         found = {row["name"]: row["value"] for row in base.execute("SELECT * FROM study")}
-    return found | {"seed": int(found["seed"]), "items": int(found["items"])}
+    return {"url": ""} | found | {"seed": int(found["seed"]), "items": int(found["items"])}
+
+
+def remember_url(folder, url):
+    """Keep the address under which raters reach the server."""
+    with connect(folder, write=True) as base:
+        base.execute("INSERT INTO study VALUES ('url', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (url,))
 
 
 def close(folder):
@@ -238,6 +246,12 @@ def done(folder, rater):
     """The items that a rater has answered, as a set."""
     with connect(folder) as base:
         return {row["item"] for row in base.execute("SELECT DISTINCT item FROM answers WHERE rater = ?", (rater,))}
+
+
+def unfinished(folder):
+    """{rater: items answered} of the raters who have not answered every item, {} when all have or there is none."""
+    count = facts(folder)["items"]
+    return {rater: answered for rater in raters(folder) if (answered := len(done(folder, rater))) < count}
 
 
 def latest(folder):
