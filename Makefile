@@ -9,14 +9,18 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.installed
 BROWSER := $(VENV)/.browser
 CARDS   := $(VENV)/.cards
+PAGES   := $(VENV)/.site
 
-.PHONY: help install course test test-browser test-colab wheel cards lint refresh exercises clean
+.PHONY: help install course site slides test test-browser test-colab wheel cards lint refresh exercises clean
 
 help:
 	@echo "make course                 run all notebooks on the profile cpu, into runs/cpu, and write an HTML report"
 	@echo "make course PROFILE=smoke   the same in a few minutes, with poor pictures"
 	@echo "make course NAME=monday     into runs/monday"
 	@echo "make course SEED=5          with another seed (into the same run folder, unless NAME is given too)"
+	@echo "make site                   the course as a web site that needs no network, with the lessons of runs/cpu, in build/site"
+	@echo "make site TEACHER=1         with solutions and answer keys"
+	@echo "make slides                 a deck for each lesson, in build/slides (the site holds them too)"
 	@echo "make test                   ruff, unit tests, notebook contract, nbval on every notebook, Chromium"
 	@echo "make test-browser           the blind study in a headless Chromium (make test runs it too where there is one)"
 	@echo "make test-colab             all notebooks with the older packages of Colab, in .venv-colab (part of make test)"
@@ -40,6 +44,17 @@ $(READY): requirements.lock pyproject.toml
 
 course: $(READY)
 	@$(BIN)/python course/tools/run_course.py --profile "$(PROFILE)" --name "$(NAME)" --seed "$(or $(SEED),0)"
+
+site: $(PAGES)
+	@$(BIN)/python course/tools/site.py --run "$(NAME)" $(if $(TEACHER),--teacher)
+
+slides: $(READY)
+	@$(BIN)/python course/tools/slides.py --run "$(NAME)"
+
+$(PAGES): requirements-site.lock $(READY)
+	@echo "Installing the packages of requirements-site.lock into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-site.lock
+	@touch $(PAGES)
 
 test: $(READY)
 	@$(BIN)/python course/tools/run_tests.py

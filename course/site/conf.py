@@ -5,15 +5,17 @@ from pathlib import Path
 
 project = "MedGen Kit"
 html_title = "MedGen Kit"
+html_favicon = "_static/favicon.svg"
 language = "en"
 extensions = ["myst_nb"]
 exclude_patterns = ["_static", ".doctrees"]
 
 nb_execution_mode = "off"
-nb_merge_streams = True
+nb_code_prompt_show = "The cell for Colab"
+nb_code_prompt_hide = "The cell for Colab"
 nb_ipywidgets_js = {"require.js": {}, "embed-amd.js": {}}         # beside the page, and so without `crossorigin`: works from a folder too
 nb_render_markdown_format = "myst"
-myst_enable_extensions = ["dollarmath", "attrs_inline"]                # attrs: the anchors of the glossary
+myst_enable_extensions = ["colon_fence", "dollarmath", "attrs_inline"]     # attrs: the anchors of the glossary
 myst_dmath_allow_digits = False                                  # $5 and $6 are prices
 myst_heading_anchors = 4
 mathjax_path = "mathjax.js"

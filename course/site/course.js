@@ -8,3 +8,10 @@ addEventListener("DOMContentLoaded", function () {
     }
   });
 });
+
+/* The widgets ask for the formulas of an older MathJax; this hands their wish to the one that is here. */
+addEventListener("DOMContentLoaded", function () {
+  if (window.MathJax && !window.MathJax.Hub) {
+    window.MathJax.Hub = {Queue: function (job) { window.MathJax.startup.promise.then(function () { window.MathJax.typesetPromise([job[2]]); }); }};
+  }
+});

@@ -24,7 +24,7 @@ def steps():
     python = [sys.executable, "-m"]
     notebooks = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     return [("ruff", [*python, "ruff", "check", "--no-cache", "medgen_kit", "course", "tests"]),
-            *cards_steps(),
+            *cards_steps(), *site_steps(),
             ("unit and contract tests", [*python, "pytest", "-q", "-n", "2", "--dist", "loadfile", "--ignore=tests/browser", "tests"]),
             ("notebooks (nbval)", [*python, "pytest", "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", *notebooks]),
             ("notebooks as on Colab", [sys.executable, "course/tools/colab_test.py"]),
@@ -35,6 +35,12 @@ def cards_steps():
     """(title, command) that installs the package which validates Croissant files, where it is not there yet."""
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements-cards.lock"]
     return [] if importlib.util.find_spec("mlcroissant") else [("package of the cards", install)]
+
+
+def site_steps():
+    """(title, command) that installs Sphinx and what the site needs with it, where it is not there yet."""
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements-site.lock"]
+    return [] if importlib.util.find_spec("myst_nb") and importlib.util.find_spec("furo") else [("packages of the site", install)]
 
 
 def browser_steps():
@@ -58,7 +64,7 @@ def main(arguments=()):
     started, verdicts = time.time(), []
     with tempfile.TemporaryDirectory(prefix="medgen-test-") as runs:
         environment = {**os.environ, **ENVIRONMENT, "MEDGEN_RUNS": runs}
-        for title, command in browser_steps() if only_browser else steps():
+        for title, command in [*site_steps(), *browser_steps()] if only_browser else steps():
             print(f"== {title}", flush=True)
             begun = time.time()
             try:

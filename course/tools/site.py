@@ -26,6 +26,7 @@ from medgen_kit.errors import KitError                                    # noqa
 SITE = ROOT / "course" / "site"
 OUT = ROOT / "build" / "site"
 SCRIPTS = ("@jupyter-widgets/html-manager", "requirejs", "mathjax")
+NAMES = {"README.md": "Handbook <README>", "course/README": "Overview <course/README>"}        # in the list of pages
 TOLD = 20                        # faults that are told
 
 
@@ -60,7 +61,7 @@ def dress(source):
     from plotly.offline import get_plotlyjs
 
     static = source.folder / "_static"
-    for name in ("conf.py", "course.css", "course.js"):
+    for name in ("conf.py", "course.css", "course.js", "favicon.svg"):
         target = source.folder / name if name == "conf.py" else static / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(SITE / name, target)
@@ -73,7 +74,7 @@ def dress(source):
 def start_page(source):
     """The start page: its words, the ten lessons, and the list of all pages."""
     def listed(caption, pages):
-        names = "\n".join(page.removesuffix(".md").removesuffix(".ipynb") for page in pages)
+        names = "\n".join(NAMES.get(page, page.removesuffix(".md").removesuffix(".ipynb")) for page in pages)
         return f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{names}\n```\n" if pages else ""
 
     folders = [home.removesuffix(".md") for folder in source.folders() if (home := source.home(folder))]

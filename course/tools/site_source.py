@@ -39,7 +39,7 @@ class Source:
         found = sorted({str(path.relative_to(root).as_posix()) for kind in self.kinds() for path in Path(root).glob(kind)})
         self.pages = [page for page in found if not page.startswith(LEFT_OUT) and (teacher or not page.startswith(FOR_TEACHERS))]
         self.lessons = [page for page in self.pages if page.startswith("notebooks/")]
-        self.pictures = {}                                       # lesson: the first picture that it shows
+        self.pictures = {}                                       # lesson: the largest picture of its "Result first"
         self.drawn = set()                                       # pages that draw with plotly
 
     def kinds(self):
@@ -113,14 +113,14 @@ class Source:
     def index(self, folder):
         """The page of a folder: its README.md with the list of its pages below, or a page made for it."""
         inside = [page for page in self.pages if os.path.dirname(page) == folder and not page.endswith("/README.md")]
-        names = "\n".join(os.path.basename(page) for page in inside)
+        below = [f"{page[len(folder) + 1:]}" for page in self.pages if page.startswith(f"{folder}/paper/")]
+        names = "\n".join([*map(os.path.basename, inside), *below])
         if f"{folder}/README.md" in self.pages:
             place = self.folder / folder / "README.md"
             write_text(place, place.read_text(encoding="utf-8") + f"\n\n```{{toctree}}\n:hidden:\n\n{names}\n```\n")
             return
         heading, words = FOLDERS.get(folder, (os.path.basename(folder).replace("_", " ").capitalize(), ""))
-        more = "\n../data_cards/paper/README" if folder == "data_cards" and "data_cards/paper/README.md" in self.pages else ""
-        write_text(self.folder / folder / "index.md", f"# {heading}\n\n{words}\n\n```{{toctree}}\n:maxdepth: 1\n\n{names}{more}\n```\n")
+        write_text(self.folder / folder / "index.md", f"# {heading}\n\n{words}\n\n```{{toctree}}\n:maxdepth: 1\n\n{names}\n```\n")
 
     def notebook(self, page, nb, slides):
         """A notebook as the site shows it, and beside it the notebook itself to download."""
@@ -135,24 +135,26 @@ class Source:
         shutil.copyfile(self.root / page, own)
         state = nb.metadata.get("widgets", {}).get(shown.STATE, {}).get("state", {})
         nb.cells = [cell for cell in nb.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+        first = 0
         for number, cell in enumerate(nb.cells):
             if cell.cell_type == "markdown":
+                first = first or number * cell.source.startswith("## 1.")
                 cell.source = self.linked(cell.source, page)
             elif cell.cell_type == "code":
-                self.code(cell, files, f"{stem}-{number}", page, state)
+                self.code(cell, files, f"{stem}-{number}", page, state, first == 0)
         nb.cells[0].source += "\n\n" + self.ways(stem, lesson, slides, depth, own.name)
         nb.metadata = {key: nb.metadata[key] for key in ("kernelspec", "language_info", "widgets") if key in nb.metadata}
         (self.folder / page).parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(nb, self.folder / page)
 
-    def code(self, cell, files, name, page, state):
-        """A code cell: its outputs as HTML, with alt texts; the cell for Colab folded away."""
+    def code(self, cell, files, name, page, state, early):
+        """A code cell: its outputs as HTML, with alt texts; the cell for Colab folded away. early: before the first section."""
         import nbformat
 
         cell.source, outputs = shown.plain_code(cell.source), []
         for it in shown.shown(cell, files, name):
-            if it.kind == "picture" and page not in self.pictures:
-                self.pictures[page] = it
+            if it.kind == "picture" and early:
+                self.pictures[page] = max(it, self.pictures.get(page, it), key=area)
             if it.kind == "plot":
                 self.drawn.add(page.removesuffix(".ipynb"))
             if it.kind == "stream":
@@ -197,6 +199,12 @@ class Source:
                      f'<span>{escaped(question[1]) if question else ""}</span>')
             cards.append(f'<a class="lesson" href="{page[:-6]}.html">{image}<span class="lesson-words">{words}</span></a>')
         return f'<div class="lessons">{"".join(cards)}</div>'
+
+
+def area(it):
+    """Pixels of a picture."""
+    width, height = re.search(r'width="(\d+)" height="(\d+)"', it.html).groups()
+    return int(width) * int(height)
 
 
 def html_output(text):

@@ -223,11 +223,16 @@ def listed(items):
 
 
 def inline(text):
-    """Markdown of one line as HTML; a link inside the course is plain words, since the slides stand alone."""
+    """Markdown of one line as HTML."""
+    return re.sub(r"^\s*<p>(.*)</p>\s*$", r"\1", page_of(text), flags=re.S).strip()
+
+
+def page_of(text):
+    """Markdown as HTML for a slide or its notes: a link inside the course is plain words and a heading a line, since slides stand alone."""
     from nbconvert.filters.markdown import markdown2html
 
     text = re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", text)
-    return re.sub(r"^\s*<p>(.*)</p>\s*$", r"\1", markdown2html(text), flags=re.S).strip()
+    return markdown2html(re.sub(r"^#+ +(.+)$", r"**\1**\n", text, flags=re.M))
 
 
 def shortened(text, count):

@@ -17,7 +17,7 @@ sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
 
 from course.tools.executed import lessons                                 # noqa: E402
 from course.tools.shown import Files                                      # noqa: E402
-from course.tools.slide_deck import deck, inline                          # noqa: E402
+from course.tools.slide_deck import deck, inline, page_of                        # noqa: E402
 from course.tools.vendor import vendor                                    # noqa: E402
 from medgen_kit.clip import write_text                                    # noqa: E402
 from medgen_kit.errors import KitError                                    # noqa: E402
@@ -60,15 +60,8 @@ def section(slide):
     """One slide as reveal.js takes it, with the speaker's notes."""
     mark = '<p class="synthetic">SYNTHETIC</p>' if slide.synthetic else ""
     head = "" if slide.kind == "title" else f"<h2>{inline(slide.title)}</h2>"
-    notes = f'<aside class="notes">{noted(slide.notes)}</aside>' if slide.notes.strip() else ""
+    notes = f'<aside class="notes">{page_of(slide.notes)}</aside>' if slide.notes.strip() else ""
     return f'<section class="{slide.kind}">{mark}{head}{slide.body}{notes}</section>'
-
-
-def noted(text):
-    """The whole text as HTML paragraphs."""
-    from nbconvert.filters.markdown import markdown2html
-
-    return markdown2html(text)
 
 
 def main(arguments=None):
