@@ -2,6 +2,8 @@
 
 import typer
 
+FLAGS = 3                      # that are printed; all stand in the report
+
 
 def evaluate(videos_dir: str = typer.Argument(help="Folder of videos, ours or anyone's. In sub-folders only what the prompts name."),
              prompts: str = typer.Option("", help='{"name.mp4": "prompt"} as .json, or a metadata.jsonl, .csv or .parquet with file_name, '
@@ -28,7 +30,9 @@ def evaluate(videos_dir: str = typer.Argument(help="Folder of videos, ours or an
     counts = found["counts"]
     for text in found["warnings"]:
         typer.echo(f"warning: {text}", err=True)
-    for flag in found["flags"]:
-        if flag["certain"]:
-            typer.echo(f"flag: {flag['text']}")
     typer.echo(f"{counts['scored']} of {counts['clips']} clips scored, {counts['no_score']} without a score. Read {out}/index.html.")
+    flags = [flag["text"] for flag in found["flags"] if flag["certain"]] if counts["scored"] else []
+    for text in flags[:FLAGS]:
+        typer.echo(f"flag: {text}")
+    if len(flags) > FLAGS:
+        typer.echo(f"and {len(flags) - FLAGS} more flags in the report.")

@@ -59,7 +59,14 @@ def judged(tmp_path_factory):
     ran = CliRunner().invoke(cli.typed, ["evaluate", str(folder), "--prompts", str(folder / "prompts.json"), "--out", str(out),
                                          "--categories", str(folder / "kinds.json"), "--workers", "1", "--warping-error", "40"])
     assert ran.exit_code == 0, ran.output
-    assert "7 of 14 clips scored, 7 without a score" in ran.output and "flag: motion_smoothness" in ran.output and not ran.stderr
+    assert "7 of 14 clips scored, 7 without a score" in ran.output and "flag: motion_smoothness" in ran.output
+    assert ran.stderr == ("warning: 2 entries of the prompts match no video of this folder: ../away.mp4, lost.mp4. Names are relative to "
+                          "the folder, with their ending.\n")
+    found, told = strict(out / "report.json"), ran.stdout.splitlines()
+    certain = [flag for flag in found["flags"] if flag["certain"]]
+    assert "14 clips in all: 2 not there or no file, 0 with the content and prompt of another." in told and "clips: 12 to measure." in told
+    assert [line[:5] for line in told[-5:]] == ["7 of ", "flag:", "flag:", "flag:", "and 1"], "the result first, then three flags"
+    assert told[-1] == f"and {len(certain) - 3} more flags in the report."
     return folder, out, strict(out / "report.json")
 
 
@@ -188,10 +195,13 @@ def test_empty_and_wrong_folders(tmp_path, monkeypatch):
     (tmp_path / "none").mkdir()
     found = report.evaluate(tmp_path / "none", out=tmp_path / "out", workers=1, say=None)
     assert found["videos"] == [] and found["summary"]["sharpness"]["value"] is None and "holds no video" in found["notes"][0]
+    ran = CliRunner().invoke(cli.typed, ["evaluate", str(tmp_path / "none"), "--out", str(tmp_path / "out"), "--workers", "1"])
+    assert ran.exit_code == 0 and ran.stderr.startswith("warning: The folder holds no video (.mp4") and "flag" not in ran.stdout
+    assert found["flags"] and "0 of 0 clips scored" in ran.stdout
     assert strict(tmp_path / "out" / "report.json")["counts"]["clips"] == 0 and (tmp_path / "out" / "index.html").is_file()
     assert len(found["controls"]["rows"]) == 6 and strict(tmp_path / "out" / "medgen_light_eval_results.json") == {}
     for settings, said in (({"videos_dir": tmp_path / "nowhere"}, "is not a folder"), ({"backbone": "heavy"}, "no backbone 'heavy'"),
-                           ({"max_frames": 1}, "at least 2"), ({"real": tmp_path / "none"}, "no real clip"),
+                           ({"max_frames": 1}, "at least 2 .*--max-frames"), ({"real": tmp_path / "none"}, "no real clip"),
                            ({"prompts": tmp_path / "no.json"}, "is not there"), ({"warping_error": 385}, "not a percentage")):
         with pytest.raises(KitError, match=said):
             report.evaluate(**{"videos_dir": tmp_path / "none", "out": tmp_path / "out", "workers": 1, "say": None} | settings)
@@ -261,6 +271,7 @@ def test_vbench_reads_what_lies_beside_the_report(judged):
 def test_the_page_stands_alone_and_shows_text_as_text(judged):
     page = (judged[1] / "index.html").read_text(encoding="utf-8")
     text = re.sub("base64,[^\"]*", "", page)
+    assert "real or generated is not known to this report" in page and "simulated or generated" not in page
     assert "never for clinical use" in page and "a &lt;b&gt;wave&lt;/b&gt; &amp; more" in page and "<b>wave</b>" not in page
     assert not re.search(r"(src|href)=\"?(https?:)?//", page) and page.count("<img") == page.count("<img src=\"data:image/jpeg") > 10
     assert all(len(alt) > 10 for alt in re.findall(r'<img [^>]*?alt="([^"]*)"', page)) and "prefers it" in page

@@ -16,7 +16,8 @@ from ...errors import KitError
 from ...machine import device
 
 SIZES = {192: "Ti", 384: "S", 768: "B", 1024: "L", 1280: "H"}                   # letters for the widths of vision transformers
-ADVICE = "Give the path of a copy, wherever it lies. The backbone 'light' needs no weights."
+ADVICE = ("Give the path of a copy, wherever it lies (medgen-kit evaluate: in a folder, --weights FOLDER). "
+          "The backbone 'light' needs no weights.")
 AMT_FILE, MUSIQ_FILE, RAFT_FILE, HEAD_FILE = "amt-s.pth", "musiq_spaq_ckpt-358bb6af.pth", "raft-things.pth", "sa_0_4_vit_l_14_linear.pth"
 
 

@@ -37,7 +37,7 @@ def evaluate(videos_dir, prompts=None, out="report", backbone="light", align_fol
     lines, keys, fresh = measure_all(found, meter, settings, ledger, workers, say)
     controls, control_keys = beside_real.examine(sources, lines, meter, settings, ledger, workers, say)
     ledger.keep([*keys, *control_keys])
-    warnings = items.without_clip(videos_dir, found, categories) + rows.cut_prompts(lines, meter)
+    warnings = items.warnings_of(videos_dir, found, prompts, categories) + rows.cut_prompts(lines, meter)
     report = content(lines, controls, settings, bool(prompt_file or prompts), warping_error, warnings)
     report["made"] = {"seconds": round(time.time() - started, 1), "measured": fresh, "kept": len(set(keys)) - fresh, "prompts": prompt_file}
     write(out, videos_dir, report, lines, meter, sources[0][0])
@@ -59,6 +59,10 @@ def measure_all(found, meter, settings, ledger, workers, say):
     hashes = ["" if item.problem else rows.file_hash(item.path) for item in found]
     keys = ["" if item.problem else rows.mark_of(sha256 or item.name, item.prompt, settings) for item, sha256 in zip(found, hashes)]
     jobs = {key: (str(item.path), item.prompt, meter) for item, key in zip(found, keys) if key}
+    absent = sum(not key for key in keys)
+    if say and len(jobs) < len(found):
+        twice = len(found) - absent - len(jobs)
+        say(f"{len(found)} clips in all: {absent} not there or no file, {twice} with the content and prompt of another.")
     before = set(ledger.rows)
     measured = rows.measured(jobs, rows.measure_file, ledger, workers, say)
     nothing = {"reason": "", "facts": {}, "results": {}}
@@ -73,7 +77,7 @@ def content(lines, controls, settings, has_prompts, warping_error, warnings=()):
     found = summary.summary_of(lines, names, settings)
     counts = summary.counts_of(lines, has_prompts)
     flags = beside_real.flags_of(controls["rows"], {name: metrics.METRICS[name].digits for name in names})
-    return {"about": page.NEVER, "counts": counts, "warnings": [*warnings],
+    return {"about": page.about(lines), "counts": counts, "warnings": [*warnings],
             "notes": [*warnings, *summary.notes_of(lines, counts, controls, names)], "summary": found, "flags": flags,
             "controls": controls, "prompts": summary.prompts_of(lines, names),
             "paper": beside_paper.beside(found, settings, warping_error), "vbench": about_vbench(settings), "settings": settings,

@@ -30,7 +30,8 @@ def beside(summary, settings, warping_error=None, folder=None):
 def checked(warping_error):
     """The warping error, None or 0 to 100; KitError for anything else."""
     if warping_error is not None and not 0 <= warping_error <= 100:
-        raise KitError(f"a warping error of {warping_error} is not a percentage: give the share of clips that people refused, 0 to 100.")
+        raise KitError(f"a warping error of {warping_error} is not a percentage: give the share of clips that people refused, 0 to 100 "
+                       "(--warping-error).")
     return warping_error
 
 

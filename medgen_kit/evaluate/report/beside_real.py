@@ -41,7 +41,7 @@ def sources_of(folder=None):
             bad.append({"file": item.name, "reason": f"{error.message} [{error.reason}]"})
     if not good:
         raise KitError(f"{folder} holds no video that can be read ({', '.join(VIDEOS)}), so there is no real clip to compare with. Name "
-                       "another folder, or leave it out for the clips that the kit ships.")
+                       "another folder with --real, or leave it out for the clips that the kit ships.")
     return [good[k] for k in np.linspace(0, len(good) - 1, min(COUNT, len(good))).round().astype(int)], bad
 
 

@@ -44,8 +44,7 @@ def items_of(folder, prompts=None, categories=None):
     folder = Path(folder)
     if not folder.is_dir():
         raise KitError(f"{folder} is not a folder. Name the folder that holds the videos.")
-    if prompts is None:
-        prompts = next((folder / name for name in BESIDE if (folder / name).is_file()), {})
+    prompts = prompts_for(folder, prompts)
     listed = None if isinstance(prompts, dict) else listed_by_vbench(folder, prompts)
     texts, said = texts_in(folder, prompts if listed is None else listed), texts_in(folder, categories or {})
     about = {in_folder(folder, name): facts for name, facts in facts_of(folder, prompts).items()}
@@ -54,6 +53,11 @@ def items_of(folder, prompts=None, categories=None):
         category, modality = about.get(name, ("", ""))
         found.append(Item(shown(name), path, texts.get(name) or None, said.get(name) or category, modality, problem))
     return sorted(found, key=lambda item: item.name), "" if isinstance(prompts, dict) else Path(prompts).name
+
+
+def prompts_for(folder, prompts=None):
+    """The prompts that count: those that are given, else the metadata table or prompts.json in the folder, else {}."""
+    return next((Path(folder) / name for name in BESIDE if (Path(folder) / name).is_file()), {}) if prompts is None else prompts
 
 
 def files_of(folder, texts):
@@ -99,8 +103,44 @@ def texts_in(folder, texts):
         own = in_folder(folder, clean(name))
         if own in found:
             raise KitError(f"{name} is named twice, in two spellings. Keep one of the two.")
-        found[own] = text
+        found[own] = text.strip() if isinstance(text, str) else ""
     return found
+
+
+def warnings_of(folder, found, prompts, categories):
+    """Sentences about a folder without videos, prompts and categories that belong to no video, and prompts that are no text. found: of
+    `items_of`."""
+    lost = [item.name for item in found if item.problem in (NO_FILE, NOT_PLAIN, OUTSIDE)]
+    said = [] if len(found) > len(lost) else [
+        f"The folder holds no video ({', '.join(VIDEOS)}). Of its sub-folders only those files count that the prompts name."]
+    if lost:
+        count = some(len(lost), "entry of the prompts matches", "entries of the prompts match")
+        said.append(f"{count} no video of this folder: {few(lost)}. Names are relative to the folder, with their ending.")
+    if other := not_text(prompts_for(folder, prompts)):
+        said.append(f"{some(len(other), 'prompt is', 'prompts are')} no text but a number, a list or the like: {few(other)}. Their clips "
+                    "count as clips without a prompt; write each prompt as text.")
+    return said + without_clip(folder, found, categories)
+
+
+def not_text(prompts):
+    """Names of the entries of a file of prompts, or of {name: prompt}, whose prompt is neither text nor empty."""
+    if isinstance(prompts, dict):
+        rows = prompts.items()
+    elif Path(prompts).suffix.lower() == ".json" and isinstance(vbench_files.read_json(prompts), list):
+        rows = ()                                                            # VBench's file has text everywhere, or is refused
+    else:
+        rows = ((name, text) for _, name, text in named(Path(prompts)))
+    return [shown(clean(name)) for name, text in rows if text is not None and not isinstance(text, str)]
+
+
+def some(count, one, many):
+    """A number with its noun and verb."""
+    return f"{count} {one if count == 1 else many}"
+
+
+def few(names, most=3):
+    """The first names of a list, and how many there are besides."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def without_clip(folder, found, categories):
@@ -121,7 +161,10 @@ def listed_by_vbench(folder, path):
     from where VBench ran; a video that is not in the folder from here is known by its last part."""
     if Path(path).suffix.lower() != ".json" or not os.path.isfile(path) or not isinstance(vbench_files.read_json(path), list):
         return None
-    found, here = {}, os.path.abspath(folder)
+    entries, found, here = vbench_files.read_json(path), {}, os.path.abspath(folder)
+    if not all(isinstance(entry, dict) and "prompt_en" in entry for entry in entries):
+        raise KitError(f'{path} is a list. Write the prompts as {{"name.mp4": "prompt", ...}}; the one list that is read is VBench\'s '
+                       "full_info.json, whose entries have prompt_en and video_list.")
     for video, prompt in vbench_files.read_info(path).items():
         own = Path(os.path.abspath(video))
         name = own.relative_to(here).as_posix() if own.is_relative_to(here) else own.name

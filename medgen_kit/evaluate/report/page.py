@@ -13,9 +13,17 @@ from .parts import ARROWS, bar, details, figure, interval, number, row, table, w
 from .summary import UNKNOWN
 from .template import PAGE
 
+UNKNOWN_ORIGIN = ("Whether these clips are real or generated is not known to this report. It serves teaching and research and is never for "
+                  "clinical use.")
 LONG = 300                            # letters of a prompt that are shown beside a filmstrip
 LOOKS = {"sees it": "n sees", "blind": "n blind", "prefers it": "n prefers"}
 TERMS = ("total", "imaging_quality", "subject_consistency", "background_consistency", "motion_smoothness", "warping_error")
+
+
+def about(rows):
+    """The sentence that stands on every page: NEVER where each file that could be read bears the label of the kit's synthetic clips."""
+    read = [row for row in rows if "synthetic" in row]
+    return NEVER if read and all(row["synthetic"] for row in read) else UNKNOWN_ORIGIN
 
 
 def pictures(report, folder, meter, source):
@@ -41,7 +49,7 @@ def head(report, title):
     lead = f"{counts['scored']:,} of {counts['clips']:,} clips scored with the backbone \u201c{found['backbone']}\u201d, {found['frames']}."
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in report["notes"])
     return (f"<h1>{html.escape(title)}</h1><p class=lead>{html.escape(lead)} Intervals: 95 %, bootstrap over clips.</p>"
-            f"<p class=never>{html.escape(NEVER)}</p>" + (f"<ul class=notes>{notes}</ul>" if notes else ""))
+            f"<p class=never>{html.escape(report['about'])}</p>" + (f"<ul class=notes>{notes}</ul>" if notes else ""))
 
 
 def scores(report):

@@ -38,8 +38,13 @@ class Meter:
         return backbones.load(self.backbone, self.align_folder, self.weights)
 
     def settings(self):
-        """Everything that a value depends on besides its clip, in plain JSON values."""
-        per_metric = {name: metrics.settings_of(metrics.METRICS[name], self.networks()) for name in self.names}
+        """Everything that a value depends on besides its clip, in plain JSON values; KitError when a network is not there."""
+        try:
+            per_metric = {name: metrics.settings_of(metrics.METRICS[name], self.networks()) for name in self.names}
+        except KitError as error:
+            if self.backbone != "parity":
+                raise
+            raise KitError(f"{lacking(self.weights)} {error}") from error
         for found in per_metric.values():
             found.pop("versions")
         rule = ALL_FRAMES if self.max_frames is None else f"the first {self.max_frames} frames of a clip"
@@ -52,11 +57,20 @@ def meter(backbone="light", align_folder=None, weights=None, max_frames=None, wo
     if workers < 1:
         raise KitError(f"workers is {workers}; clips are measured by at least one process at a time (--workers 1).")
     if max_frames is not None and max_frames < 2:
-        raise KitError(f"max_frames is {max_frames}; metrics compare frames, so at least 2 are needed.")
+        raise KitError(f"max_frames is {max_frames}; metrics compare frames, so at least 2 are needed (--max-frames 2).")
     align_folder, weights = (str(folder) if folder else None for folder in (align_folder, weights))
     memory = machine.facts()["memory_gib"] * 2**30 or 8 * 2**30
     names = metrics.names_for(backbones.load(backbone, align_folder, weights).name, bool(align_folder))
     return Meter(backbone, align_folder, weights, max_frames, int(SHARE * memory / max(1, workers)), names)
+
+
+def lacking(weights):
+    """A sentence: which copies of parity's networks a folder of weights has not, by the names under which they are looked for."""
+    wanted = [local for _, local in backbones.PARITY.values()]
+    if not weights:
+        return f"The backbone parity reads its networks from --weights FOLDER ({', '.join(wanted)}), else from the hub."
+    missing = [name for name in wanted if not (Path(weights) / name).exists()]
+    return f"--weights {weights} holds " + (f"no {', no '.join(missing)}." if missing else "a copy of every network.")
 
 
 def mark_of(*facts):

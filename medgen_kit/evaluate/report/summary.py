@@ -60,7 +60,6 @@ def notes_of(rows, counts, controls, names):
     reads = [name for name in names if name in metrics.PROMPT]
     cut = sum(row["frames_measured"] < row["frames"] for row in scored)
     said = [
-        (not rows, "The folder holds no video."),
         (rows and not scored, "No clip could be scored; the reasons stand below."),
         (0 < len(scored) < FEW, f"Only {len(scored)} clips were scored: under {FEW} the intervals are rough."
          + (" One clip gives no interval." if len(scored) == 1 else "")),
