@@ -181,6 +181,40 @@ def test_a_page_whose_process_ends_opens_again_and_loses_nothing(browser, tmp_pa
         server.stop()
 
 
+def test_a_missing_answer_and_a_new_pair_take_the_focus(browser, tmp_path):
+    server = Server(make_study(tmp_path, pairs=3))
+    server.start()
+    try:
+        rater = Rater(browser, server, 0)
+        rater.enter()
+        assert "moves on to the next question" in rater.page.inner_text(".kit-text")
+        rater.page.click("text=Start")
+        rater.wait_for(1)
+        group = "[...document.querySelectorAll('.kit-group')].indexOf(document.activeElement)"
+        rater.page.wait_for_function(f"{group} === 0")                            # with the mouse too: the question, not one of its answers
+        rater.page.keyboard.press("ArrowDown")
+        assert rater.page.locator(".kit-group input:checked").count() == 0        # the arrow keys scroll then
+        rater.page.keyboard.press("1")
+        assert focus(rater.page)[:2] == ("radio", 1)
+        rater.fill(1, groups=(0, 1, 3))
+        time.sleep(0.4)
+        rater.store()
+        rater.page.wait_for_selector("text=Please answer this too")
+        rater.page.wait_for_function(f"{group} === 2")
+        invalid = "[...document.querySelectorAll('.kit-group')].map((one) => one.getAttribute('aria-invalid')).join()"
+        rater.page.wait_for_function(f"{invalid} === 'false,false,true,false,true'")
+        rater.page.keyboard.press("Tab")
+        assert focus(rater.page) == ("radio", 2, 0)                               # no player lies between
+        rater.fill(1, groups=(2,))
+        rater.page.wait_for_function(f"{invalid} === 'false,false,false,false,true'")
+        rater.fill(1, groups=(4,))
+        rater.store()
+        rater.wait_for(2)
+        rater.page.wait_for_function(f"{group} === 0")
+    finally:
+        server.stop()
+
+
 def wait_until(true, seconds=20):
     """Wait for something that is asked again and again."""
     end = time.monotonic() + seconds

@@ -277,6 +277,9 @@ def test_the_page_stands_alone_and_shows_text_as_text(judged):
     assert all(len(alt) > 10 for alt in re.findall(r'<img [^>]*?alt="([^"]*)"', page)) and "prefers it" in page
     assert 'data-kind="imaging"' in page and "corrupt.mp4" in page and "NaN" not in text and len(page) < 2_000_000
     assert "medgen_light_eval_results.json has the form" in page and "do not submit them" in page
+    for term in ("backbone", "thumbnail", "DIS flow midpoint", "variance of the Laplacian"):
+        assert page.count(f"<li><b>{term}</b>: ") == 1
+    assert "<details><summary>The paper's table 2, in percent; your clips are not in it" in page
     link = re.search(r'<a href="([^"]+)">good_0.mp4', page)[1]
     assert (judged[1] / link).resolve() == (judged[0] / "good_0.mp4").resolve()
 

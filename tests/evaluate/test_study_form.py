@@ -33,13 +33,18 @@ def answer_all(form, option=0):
 def test_the_form_asks_stores_and_goes_on(folder, quick):
     form = study.form(folder, "r9")
     assert form.at is None and "8 pairs" in form.text.value
+    assert "chooses and moves on to the next question" in form.text.value and "not stored yet is there again" in form.text.value
     form.begin.click()
     assert form.at == 0 and "1 of 8" in form.head.value and form.back.disabled
     assert [bytes(player.value) for player in form.players.values()] == [(folder / form.items[0][side]).read_bytes()
                                                                        for side in ("first", "second")]
     form.go.click()
     assert "Please answer this too: Text Alignment" in form.said.value and "distortion of the second clip" in form.said.value
+    assert all("kit-missing" in group._dom_classes for group in form.groups.values())
+    form.asked["Visual Quality"].value = "first"
+    assert [where for where, group in form.groups.items() if "kit-missing" not in group._dom_classes] == ["Visual Quality"]
     answer_all(form)
+    assert not any("kit-missing" in group._dom_classes for group in form.groups.values())
     form.comment.value = "sharp"
     form.go.click()
     assert form.at == 1 and "Stored." in form.said.value and "1 stored" in form.head.value and form.comment.value == ""

@@ -15,6 +15,13 @@ from .template import PAGE
 
 UNKNOWN_ORIGIN = ("Whether these clips are real or generated is not known to this report. It serves teaching and research and is never for "
                   "clinical use.")
+TERMS_USED = {                # word of the page: what it means
+    "backbone": "the set of networks or simple stand-ins that the metrics look at clips with; numbers of two backbones are not to be "
+                "compared",
+    "thumbnail": "the picture made as small as 8x8 pixels, whose colours are compared in place of a network's features",
+    "DIS flow": "how far each spot moves from one frame to the next, found by a classical method (DIS) without a network",
+    "DIS flow midpoint": "the frame half-way between two others, made by moving both along their DIS flow, and compared with the real one",
+    "variance of the Laplacian": "how strongly neighbouring pixels differ from each other: high where edges are sharp, and also in noise"}
 LONG = 300                            # letters of a prompt that are shown beside a filmstrip
 LOOKS = {"sees it": "n sees", "blind": "n blind", "prefers it": "n prefers"}
 TERMS = ("total", "imaging_quality", "subject_consistency", "background_consistency", "motion_smoothness", "warping_error")
@@ -137,7 +144,7 @@ def beside(found):
                 look="ours" if line is found["ours"] else "") for line in lines]
     name = "The paper's table 2, in percent" + ("" if found["ours"] else "; your clips are not in it")
     return (f"<p>{html.escape(found['sentence'])}</p>" + table(("metric", "in the paper", "here", "difference"), alike) +
-            (details(name, table(("model", "", *(term.replace("_", " ") for term in TERMS)), rows), True) if rows else ""))
+            (details(name, table(("model", "", *(term.replace("_", " ") for term in TERMS)), rows), found["same"]) if rows else ""))
 
 
 def worst(report, chosen, made):
@@ -195,13 +202,21 @@ def unscored(report):
     return grid(lines, len(lines)) if lines else "<p>None: every file has a score.</p>"
 
 
+def used(report):
+    """The names of networks and the remarks on metrics that this page shows, in small letters."""
+    networks = [own["backbone"] for own in report["settings"]["metrics"].values()]
+    return " ".join([*networks, *(entry["about"] for entry in report["summary"].values())]).lower()
+
+
 def settings(report):
     """What every number depends on."""
     found, made = report["settings"], report["made"]
     lines = [row(words(name), *(html.escape(own[key]) or "none" for key in ("backbone", "weights", "resize", "frames")))
              for name, own in found["metrics"].items()]
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    return (table(("metric", "network", "weights", "resized", "frames"), lines) +
+    meanings = "".join(f"<li><b>{html.escape(term)}</b>: {html.escape(meaning)}.</li>" for term, meaning in TERMS_USED.items()
+                       if term == "backbone" or term.lower() in used(report))
+    return (table(("metric", "network", "weights", "resized", "frames"), lines) + f"<ul>{meanings}</ul>" +
             f"<p>Measured: {html.escape(found['frames'])}. Versions: {html.escape(versions)}; code {html.escape(found['code'])}. "
             f"{made['measured']} clips measured in this run, {made['kept']} kept from an earlier one; {made['seconds']} seconds. "
             "Numbers with another network, frame rule or version are not to be compared with these.</p>"

@@ -14,6 +14,7 @@ from .making import items_of
 from .store import ANSWERS, DISTORTION, GRADES, QUESTIONS
 
 SIDES = ANSWERS[:2]
+MISSING = "kit-missing"                      # CSS class of a question that has still to be answered
 LOOK = Path(__file__).with_name("web") / "form.css"
 
 
@@ -116,13 +117,15 @@ class RatingForm(widgets.VBox):
 
     def lay_out(self):
         """The page of a pair: both clips, then the questions, so that the Tab key does not run through a player between two answers."""
-        clips, grades = [], []
+        clips, grades, self.groups = [], [], {}
         for side in SIDES:
             title = widgets.HTML(f"<div class='kit-side'>{side.capitalize()} clip</div>")
             ask = widgets.HTML(f"<div class='kit-ask'><b>Distortion</b><span>How distorted is the {side} clip?</span></div>")
             clips.append(styled(widgets.VBox([title, self.players[side]]), "kit-clip"))
             grades.append(styled(widgets.VBox([ask, self.asked[DISTORTION, side]]), "kit-group", "kit-grade"))
+            self.groups[DISTORTION, side] = grades[-1]
         groups = [styled(widgets.VBox([widgets.HTML(words.question(name)), self.asked[name]]), "kit-group") for name in QUESTIONS]
+        self.groups |= dict(zip(QUESTIONS, groups))
         replay, self.back = button("Play both from the start", self.play_again, "kit-replay"), button("Back", self.go_back)
         self.go = button("Store and go on", self.pressed, "kit-go kit-store")
         self.back.disabled = self.at == 0
@@ -152,8 +155,15 @@ class RatingForm(widgets.VBox):
         if self.at is None:
             return
         self.said.value = ""
+        self.mark(where for where, group in self.groups.items() if MISSING in group._dom_classes and self.asked[where].value is None)
         kept = {draft_name(where): entry.value for where, entry in self.asked.items()} | {"comment": self.comment.value}
         self.attempt(store.draft, self.folder, self.rater, self.items[self.at]["item"], kept, self.lock)
+
+    def mark(self, missing):
+        """Mark these questions as those that are not answered, and no others."""
+        missing = set(missing)
+        for where, group in self.groups.items():
+            (group.add_class if where in missing else group.remove_class)(MISSING)
 
     def told(self, change):
         """The served page pressed "Store and go on": it sends what it shows, since a choice made just before may come in after it."""
@@ -181,10 +191,11 @@ class RatingForm(widgets.VBox):
         if time.monotonic() - self.clock < self.PAUSE:
             self.said.value = words.said(words.QUICK)
             return
-        missing = [where if isinstance(where, str) else f"distortion of the {where[1]} clip" for where, entry in self.asked.items()
-                   if entry.value is None]
+        missing = [where for where, entry in self.asked.items() if entry.value is None]
+        self.mark(missing)
         if missing:
-            self.said.value = words.said(f"Please answer this too: {', '.join(missing)}.")
+            names = [where if isinstance(where, str) else f"distortion of the {where[1]} clip" for where in missing]
+            self.said.value = words.said(f"Please answer this too: {', '.join(names)}.")
             return
         given = {where: entry.value for where, entry in self.asked.items()}
         if not self.attempt(store.save_sides, self.folder, self.rater, self.items[self.at], given, self.shown, self.showing,

@@ -42,10 +42,11 @@ def start(rater, items):
     return (f"<h1>Which video is better?</h1><p class='kit-lead'>You will see <b>{items} pairs</b> of short videos. Both videos of a pair "
             "belong to the same text. You are not told where they come from, and sides and order are drawn by lot.</p>"
             f"{meanings()}<h2>How it works</h2><ul><li>Each pair is stored when you press <b>Store and go on</b>. You can stop at any "
-            "time, close the window, and go on later with the same link.</li><li><b>Back</b> shows earlier pairs; you can change your "
+            "time, close the window, and go on later with the same link. What you have entered for a pair and not stored yet "
+            "is there again when the page is loaded anew.</li><li><b>Back</b> shows earlier pairs; you can change your "
             "answers until the study is closed.</li><li>Mouse, touch or keyboard: <kbd>Tab</kbd> goes from question to question, the arrow "
-            "keys choose, and so do the number keys <kbd>1</kbd> to <kbd>4</kbd>; "
-            "<kbd>Enter</kbd> presses a button.</li><li>Your answers are kept with the "
+            "keys choose. A number key, <kbd>1</kbd> to <kbd>4</kbd>, chooses and moves on to the next question; "
+            "<kbd>Enter</kbd> goes to the button and presses it.</li><li>Your answers are kept with the "
             f"time under the name <b>{escape(rater)}</b>, not under your own.</li></ul><p class='kit-warn'>{SYNTHETIC}</p>")
 
 

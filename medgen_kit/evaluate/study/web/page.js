@@ -4,7 +4,7 @@
   const kernel = config.baseUrl + "api/kernels/" + config.kernelId;
   const lost = document.getElementById("kit-lost");
   let pair = "?", turned = 0;
-  let keyboard = true;         // who uses the mouse may scroll with the arrow keys: the focus must not lie on an answer then
+  let keyboard = true;         // who uses the mouse may scroll with the arrow keys: the focus lies on the question then, not on an answer
   document.addEventListener("pointerdown", () => { keyboard = false; }, true);
   document.addEventListener("keydown", () => { keyboard = true; }, true);
 
@@ -26,6 +26,7 @@
 
   const groups = () => [...document.querySelectorAll(".kit-study .kit-group")];
   const options = (group) => [...group.querySelectorAll("input[type=radio]")];
+  const ready = (group) => keyboard ? chosen(group) : group;          // what gets the focus of a question
   const chosen = (group) => options(group).find((option) => option.checked) ?? options(group)[0];
 
   const tidy = () => {
@@ -36,6 +37,8 @@
     for (const [number, group] of groups().entries()) {
       for (const option of options(group)) if (!option.name) option.name = "kit-" + number;
       group.setAttribute("role", "radiogroup");
+      group.tabIndex = -1;
+      group.setAttribute("aria-invalid", group.classList.contains("kit-missing"));
       group.setAttribute("aria-label", [...group.querySelector(".kit-ask").children].map((part) => part.textContent).join(": "));
     }
     document.querySelector(".kit-comment textarea")?.setAttribute("aria-label", "Comment");
@@ -44,7 +47,7 @@
     if (!start?.offsetParent) return;                          // still being drawn
     if (now !== pair) { document.getElementById("rendered_cells")?.scrollTo(0, 0); turned = Date.now(); }
     const fell = document.activeElement === document.body && Date.now() - turned < 3000;      // drawing can take the focus away again
-    if (keyboard && (now !== pair || fell)) (now ? chosen(groups()[0]) : start).focus({ preventScroll: true });
+    if ((keyboard || now) && (now !== pair || fell)) (now ? ready(groups()[0]) : start).focus({ preventScroll: true });
     pair = now;
   };
   new MutationObserver(tidy).observe(document.body, { childList: true, subtree: true, characterData: true });
@@ -57,6 +60,7 @@
     event.stopImmediatePropagation();
     const places = groups().map((group) => { const place = options(group).findIndex((option) => option.checked); return place < 0 ? null : place; });
     const showing = document.querySelector(".kit-progress").dataset.showing;
+    if (places.includes(null)) ready(groups()[places.indexOf(null)]).focus();          // Python marks it and says so
     box.value = JSON.stringify({ showing, places, comment: document.querySelector(".kit-comment textarea").value, at: Date.now() });
     box.dispatchEvent(new Event("input", { bubbles: true }));
     const sent = box.value;                                          // Python empties the box; else its process has ended
@@ -68,7 +72,7 @@
     const all = groups();
     const early = event.target === document.body && Date.now() - turned < 3000;      // the pair is up, its focus not yet set
     const target = early && all.length ? chosen(all[0]) : event.target;
-    if (target?.type !== "radio") return;
+    if (target?.type !== "radio" && !target?.classList?.contains("kit-group")) return;
     const here = all.indexOf(target.closest(".kit-group"));
     const option = here < 0 ? undefined : options(all[here])[Number(event.key) - 1];
     if (option) {
