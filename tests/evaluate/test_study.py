@@ -110,7 +110,7 @@ def test_an_answer_changed_within_a_showing_is_not_lost(folder):
     changed = given | {"Visual Quality": "second"}
     for said_now, comment in ((given, "a"), (changed, "a"), (changed, "a"), (given, "a"), (given, "b")):
         store.save_sides(folder, "r", row, said_now, store.now(), "mark", comment)
-        stored, said, _ = store.entered(folder, "r", row["item"])
+        stored, said, *_ = store.entered(folder, "r", row["item"])
         assert stored["Visual Quality"] == (folder / row[said_now["Visual Quality"]]).stem and said == comment
     with sqlite3.connect(folder / store.FILE) as base:
         log = base.execute("SELECT showing, count(*) FROM answers GROUP BY showing ORDER BY number").fetchall()

@@ -167,3 +167,79 @@ def test_the_form_needs_nothing_heavy():
     code = ("import sys, medgen_kit.evaluate.study.page, medgen_kit.evaluate.study.widget\n"
             "print([name for name in ('torch', 'scipy', 'cv2', 'av', 'pandas', 'sklearn', 'voila') if name in sys.modules])")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def finished(folder, rater="r9"):
+    """A form on its last page."""
+    form = study.form(folder, rater)
+    form.begin.click()
+    while form.at is not None:
+        answer_all(form)
+        form.go.click()
+    return form
+
+
+def test_a_change_that_is_not_stored_comes_up_again(folder, quick):
+    form = finished(folder)
+    form.go_back()
+    assert "changed" not in form.said.value and store.changed(folder) == {}
+    form.asked["Visual Quality"].value = "second"
+    form.comment.value = "I see it now"
+    again = study.form(folder, "r9")                                             # the window was closed here
+    assert again.at == 7 and "You changed this pair and have not stored it yet" in again.said.value
+    assert again.asked["Visual Quality"].value == "second" and again.comment.value == "I see it now"
+    assert "8 stored, 1 of them changed" in again.head.value and store.changed(folder) == {"r9": {again.items[7]["item"]}}
+    again.go_back()
+    assert again.at == 6 and "changed this pair" not in again.said.value
+    again.go.click()
+    assert again.at == 7 and "Stored." in again.said.value and "changed this pair" in again.said.value
+    again.go.click()
+    assert again.at is None and "every answer is stored" in again.text.value and store.changed(folder) == {}
+    stored, said, *_ = store.entered(folder, "r9", again.items[7]["item"])
+    assert f"clips/{stored['Visual Quality']}.mp4" == again.items[7]["second"] and said == "I see it now"
+    assert study.form(folder, "r9").at is None
+
+
+def test_a_change_that_is_taken_back_is_none(folder, quick):
+    form = finished(folder)
+    form.go_back()
+    form.asked["Visual Quality"].value = "second"
+    assert len(store.changed(folder)["r9"]) == 1
+    form.asked["Visual Quality"].value = "first"
+    form.comment.value = " "
+    assert store.changed(folder) == {} and study.form(folder, "r9").at is None
+
+
+def test_the_page_of_a_closed_study_counts_changes_that_were_not_stored(folder, quick):
+    form = finished(folder)
+    store.close(folder)
+    assert "had changed" not in study.form(folder, "r9").text.value
+    form.go_back()
+    form.asked["Visual Quality"].value = "second"
+    assert "had changed one pair" in study.form(folder, "r9").text.value
+
+
+def test_an_old_window_hides_no_newer_answer(folder, quick):
+    one, two = study.form(folder, "r9"), study.form(folder, "r9")
+    one.begin.click()
+    two.begin.click()
+    answer_all(one)
+    two.comment.value = "x"                                                      # a draft without a single answer
+    again = study.form(folder, "r9")
+    again.begin.click()
+    assert again.comment.value == "x" and again.asked["Visual Quality"].value is None
+    one.go.click()
+    two.comment.value = "xy"
+    assert "another window" in two.said.value and store.changed(folder) == {}
+    one.go_back()
+    assert all(entry.index == 0 for entry in one.asked.values()) and one.comment.value == ""
+    one.asked["Visual Quality"].value = "second"                                 # a newer change is not overwritten either
+    two.comment.value = "xyz"
+    assert store.entered(folder, "r9", one.items[0]["item"])[2]["Visual Quality"] == "second"
+    answer_all(two)
+    two.go.click()                                                               # but what is stored there on purpose counts
+    assert two.at == 1 and store.entered(folder, "r9", one.items[0]["item"])[1] == "xyz"
+    item = one.items[0]["item"]
+    store.draft(folder, "r9", item, {"Visual Quality": None, "comment": "z"})
+    one.show_pair(0)
+    assert one.asked["Visual Quality"].value == "first" and one.comment.value == "z"

@@ -213,6 +213,21 @@ def test_a_study_stays_open_until_every_rater_has_finished(folder):
     assert "The study is closed" in exported(folder).output and store.facts(folder)["closed"]
 
 
+def test_a_change_that_is_not_stored_is_told_and_keeps_the_study_open(folder):
+    rate_all(folder, "rater-1")
+    rate_all(folder, "rater-2")
+    assert "unstored" not in exported(folder, "--keep-open").output
+    for item in ("item 01", "item 02"):
+        store.draft(folder, "rater-2", item, {"Visual Quality": "second"})
+    told = exported(folder).output
+    assert "rater-2 has 2 unstored changes of answered pairs" in told and "rater-1 has" not in told
+    assert "stays open: rater-2 has changes that are not stored. --close" in told and store.facts(folder)["closed"] == ""
+    for item in ("item 01", "item 02"):
+        study.rate(folder, "rater-2", item, answers("second"))
+    told = exported(folder).output
+    assert "unstored" not in told and "The study is closed" in told
+
+
 def test_close_ends_a_study_that_is_not_finished(folder):
     study.add_raters(folder, 2)
     study.rate(folder, "rater-1", "item 01", answers("first"))

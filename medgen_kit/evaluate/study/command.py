@@ -108,7 +108,8 @@ def export(study_dir: str = STUDY, out: str = typer.Option("", help="Folder for 
            needed: int = typer.Option(2, min=1, help="How many of them make it unacceptable: Moderate or Severe.")):
     """Write answers.csv, grades.csv and summary.json with the names of the sides, and print the result (evaluate.study.export).
 
-    The study is closed when every rater has answered every pair, else it stays open; --close and --keep-open decide otherwise.
+    The study is closed when every rater has answered every pair and stored every change, else it stays open; --close and --keep-open
+    decide otherwise.
 
     Example: medgen-kit study export my_study
     """
@@ -116,5 +117,7 @@ def export(study_dir: str = STUDY, out: str = typer.Option("", help="Folder for 
         raise typer.BadParameter(f"--needed {needed} of --raters {raters}: no more raters can be needed than there are.")
     made = write_out(study_dir, out or None, key or None, keep_open, raters, needed, close)
     for text in told.result(json.loads((made / "summary.json").read_text(encoding="utf-8"))):
+        typer.echo(text)
+    for text in told.unstored(study_dir):
         typer.echo(text)
     typer.echo(f"answers.csv, grades.csv and summary.json are in {made}. {told.standing(study_dir)}")

@@ -137,9 +137,9 @@ def warping(graded, raters, needed):
 def export(folder, out=None, key=None, keep_open=False, raters=3, needed=2, close=False):
     """Write what was said, with names: OUT/answers.csv, grades.csv and summary.json; returns OUT.
 
-    out: by default STUDY_export beside the study folder. The study is closed when every rater has answered every item, else it stays open
-    and takes answers on. close: closes it in any case; keep_open: in none. A study that is closed stays closed. raters, needed: as for
-    `analyse`. Text that a spreadsheet would take for a formula stands behind a ' in the CSV files.
+    out: by default STUDY_export beside the study folder. The study is closed when every rater has answered every item and stored every
+    change, else it stays open and takes answers on. close: closes it in any case; keep_open: in none. A study that is closed stays
+    closed. raters, needed: as for `analyse`. Text that a spreadsheet would take for a formula stands behind a ' in the CSV files.
     """
     if close and keep_open:
         raise KitError("a study can not be closed and kept open: give one of --close and --keep-open (close=, keep_open=).")
@@ -149,7 +149,7 @@ def export(folder, out=None, key=None, keep_open=False, raters=3, needed=2, clos
         raise KitError(f"{out} lies in the study folder, which raters may see. Write the results elsewhere.")
     read_key(folder, key)                                # this and a rule that can not be are told before the study is closed
     grading.unacceptable([], needed, raters)
-    if close or not keep_open and store.raters(folder) and not store.unfinished(folder):
+    if close or not keep_open and store.raters(folder) and not (store.unfinished(folder) or store.changed(folder)):
         store.close(folder)
     preferred, graded = open_up(folder, key)
     said = summary(folder, preferred, graded, key, raters, needed)

@@ -185,7 +185,8 @@ def save(folder, rater, item, answers, first, shown, showing, comment="", lock="
 
     answers: {question: clip code or "both fail", (DISTORTION, clip code): grade}. first: code of the clip that was shown as the first.
     shown: when the item came up. showing: a random mark of this coming up: the same sent twice is stored once; what was changed in
-    between is stored as "mark.2", and the first answer stays in the log. lock: as for `held`.
+    between is stored as "mark.2", and the first answer stays in the log. lock: as for `held`. Returns the number of this storing, as
+    `entered` gives it.
     """
     wrong = [answer for where, answer in answers.items() if isinstance(where, tuple) and answer not in GRADES]
     if wrong:
@@ -204,6 +205,12 @@ def save(folder, rater, item, answers, first, shown, showing, comment="", lock="
             base.execute("INSERT INTO comments (rater, item, comment, answered, showing) VALUES (?, ?, ?, ?, ?)",
                          (rater, item, comment.strip(), at, mark))
         base.execute("DELETE FROM drafts WHERE rater = ? AND item = ?", (rater, item))
+        return last(base, rater, item)
+
+
+def last(base, rater, item):
+    """Number of a rater's last storing of an item, 0 when there is none."""
+    return base.execute("SELECT coalesce(max(number), 0) FROM comments WHERE rater = ? AND item = ?", (rater, item)).fetchone()[0]
 
 
 def sent(base, rater, item, showing):
@@ -220,32 +227,54 @@ def save_sides(folder, rater, item, answers, shown, showing, comment="", lock=""
     code = {side: Path(item[side]).stem for side in ANSWERS[:2]}
     given = {where: code.get(answer, answer) for where, answer in answers.items() if isinstance(where, str)}
     given |= {(DISTORTION, code[where[1]]): answer for where, answer in answers.items() if not isinstance(where, str)}
-    save(folder, rater, item["item"], given, code["first"], shown, showing, comment, lock)
+    return save(folder, rater, item["item"], given, code["first"], shown, showing, comment, lock)
 
 
-def draft(folder, rater, item, entered, lock=""):
-    """Keep what a rater has entered but not stored yet, so that a closed browser does not lose it. entered: JSON values."""
+def draft(folder, rater, item, entered, lock="", storing=None):
+    """Keep what a rater has entered but not stored yet, so that a closed browser does not lose it.
+
+    entered: JSON values; None when nothing differs from what is stored: no draft is left then. storing: number of the storing that the
+    page shows; KitError, and nothing is kept, where the item was stored since: an old page hides no newer answer.
+    """
     with connect(folder, write=True) as base:
         held(base, rater, lock)
+        if storing not in (None, last(base, rater, item)):
+            raise KitError("you stored this pair in another window meanwhile. What you enter here counts only when you store it here too; "
+                           "load the page anew to see what is stored.")
+        if entered is None:
+            base.execute("DELETE FROM drafts WHERE rater = ? AND item = ?", (rater, item))
+            return
         base.execute("INSERT INTO drafts VALUES (?, ?, ?) ON CONFLICT (rater, item) DO UPDATE SET entered = excluded.entered",
                      (rater, item, json.dumps(entered)))
 
 
 def entered(folder, rater, item, lock=""):
-    """What a rater has entered for an item: (answers as for `save`, comment, draft {} or what `draft` kept)."""
+    """What a rater has entered for an item: (answers as for `save`, comment, draft {} or what `draft` kept, number of the storing that
+    these answers come from, 0 for none)."""
     with connect(folder) as base:
         held(base, rater, lock)
         rows = base.execute("SELECT question, clip, answer FROM latest WHERE rater = ? AND item = ?", (rater, item)).fetchall()
         said = base.execute("SELECT comment FROM comments WHERE rater = ? AND item = ? ORDER BY number DESC", (rater, item)).fetchone()
         kept = base.execute("SELECT entered FROM drafts WHERE rater = ? AND item = ?", (rater, item)).fetchone()
+        number = last(base, rater, item)
     answers = {(row["question"], row["clip"]) if row["clip"] else row["question"]: row["answer"] for row in rows}
-    return answers, said["comment"] if said else "", json.loads(kept["entered"]) if kept else {}
+    return answers, said["comment"] if said else "", json.loads(kept["entered"]) if kept else {}, number
 
 
 def done(folder, rater):
     """The items that a rater has answered, as a set."""
     with connect(folder) as base:
         return {row["item"] for row in base.execute("SELECT DISTINCT item FROM answers WHERE rater = ?", (rater,))}
+
+
+def changed(folder):
+    """{rater: items, as a set, that were stored, then changed, and the change not stored}; {} where there is none."""
+    with connect(folder) as base:
+        rows = base.execute("SELECT rater, item FROM drafts WHERE (rater, item) IN (SELECT rater, item FROM answers)").fetchall()
+    found = {}
+    for row in rows:
+        found.setdefault(row["rater"], set()).add(row["item"])
+    return found
 
 
 def unfinished(folder):

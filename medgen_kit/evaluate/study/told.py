@@ -7,15 +7,22 @@ from . import store
 
 def standing(folder):
     """One sentence: whether the study is open, why, and how it is closed."""
-    about, left = store.facts(folder), store.unfinished(folder)
+    about, left, changed = store.facts(folder), store.unfinished(folder), store.changed(folder)
     if about["closed"]:
         return "The study is closed: raters see that, and no more answers are taken."
     if not any(store.done(folder, rater) for rater in store.raters(folder)):
         return "Nobody has rated yet, so the study stays open. --close ends it."
     names = [f"{rater} has answered {answered} of {about['items']}" for rater, answered in list(left.items())[:4]]
     more = [f"{len(left) - 4} more raters have not finished"] if len(left) > 4 else []
-    why = ", ".join(names + more) or f"every rater has answered all {about['items']} pairs"
+    late = [f"{rater} has changes that are not stored" for rater in changed if rater not in left]
+    why = ", ".join(names + more + late) or f"every rater has answered all {about['items']} pairs"
     return f"The study stays open: {why}. --close ends it."
+
+
+def unstored(folder):
+    """A line for every rater who changed pairs that were stored and has not stored the changes."""
+    return [f"{rater} has {len(items)} unstored {'change' if len(items) == 1 else 'changes'} of answered pairs: the answers stored before "
+            "count." for rater, items in sorted(store.changed(folder).items())]
 
 
 def result(said):

@@ -40,7 +40,7 @@ class RatingForm(widgets.VBox):
     def enter(self):
         """The page on which this rater goes on."""
         if closed := store.facts(self.folder)["closed"]:
-            self.page(words.closed(closed[:10]))
+            self.page(words.closed(closed[:10], len(store.changed(self.folder).get(self.rater, ()))))
         elif store.done(self.folder, self.rater):
             self.resume()
         else:
@@ -75,12 +75,12 @@ class RatingForm(widgets.VBox):
         return False
 
     def resume(self, _=None):
-        """The first pair that is not answered, or the last page."""
+        """The first pair that is not answered, or whose change is not stored, or the last page."""
         self.attempt(self.next_pair)
 
     def next_pair(self):
         """`resume`, with errors."""
-        finished = store.done(self.folder, self.rater)
+        finished = store.done(self.folder, self.rater) - store.changed(self.folder).get(self.rater, set())
         left = [place for place, item in enumerate(self.items) if item["item"] not in finished]
         if left:
             self.show_pair(left[0])
@@ -94,11 +94,13 @@ class RatingForm(widgets.VBox):
         All is read before anything changes: where something can not be read, the pair that is shown stays the one that is answered.
         """
         item, clips = self.items[place], self.clips_of(place)
-        finished, before = len(store.done(self.folder, self.rater)), store.entered(self.folder, self.rater, item["item"], self.lock)
+        finished, changed = len(store.done(self.folder, self.rater)), store.changed(self.folder).get(self.rater, ())
+        *before, self.storing = store.entered(self.folder, self.rater, item["item"], self.lock)
         self.at, self.shown, self.showing, self.clock = place, store.now(), secrets.token_hex(8), time.monotonic()
         self.code = {side: Path(item[side]).stem for side in SIDES}
-        self.head = widgets.HTML(words.head(place + 1, len(self.items), finished, self.showing))
-        self.prompt, self.said = widgets.HTML(words.prompt(item["prompt"])), widgets.HTML(words.said(note, good=True))
+        self.head = widgets.HTML(words.head(place + 1, len(self.items), finished, len(changed), self.showing))
+        unsaid = words.said(words.CHANGED) if item["item"] in changed else ""
+        self.prompt, self.said = widgets.HTML(words.prompt(item["prompt"])), widgets.HTML(words.said(note, good=True) + unsaid)
         self.players = {side: widgets.Video(value=clips[side], autoplay=True, loop=True, controls=True) for side in SIDES}
         self.asked = {name: radio(words.OPTIONS) for name in QUESTIONS}
         self.asked |= {(DISTORTION, side): radio([(grade, grade) for grade in GRADES]) for side in SIDES}
@@ -142,8 +144,17 @@ class RatingForm(widgets.VBox):
         values = {name: side_of.get(stored.get(name), stored.get(name)) for name in QUESTIONS}
         values |= {(DISTORTION, side): stored.get((DISTORTION, code)) for side, code in self.code.items()}
         for where, entry in self.asked.items():
-            entry.value = kept.get(draft_name(where), values[where])
+            entry.value = values[where]
+        self.comment.value = said
+        self.stored = self.entries()
+        for where, entry in self.asked.items():
+            if (value := kept.get(draft_name(where))) is not None:
+                entry.value = value
         self.comment.value = kept.get("comment", said)
+
+    def entries(self):
+        """What stands in the form now: {name of a question in a draft, or "comment": value}."""
+        return {draft_name(where): entry.value for where, entry in self.asked.items()} | {"comment": self.comment.value.strip()}
 
     def play_again(self, _=None):
         """Both clips from their first frame, together."""
@@ -156,8 +167,8 @@ class RatingForm(widgets.VBox):
             return
         self.said.value = ""
         self.mark(where for where, group in self.groups.items() if MISSING in group._dom_classes and self.asked[where].value is None)
-        kept = {draft_name(where): entry.value for where, entry in self.asked.items()} | {"comment": self.comment.value}
-        self.attempt(store.draft, self.folder, self.rater, self.items[self.at]["item"], kept, self.lock)
+        kept = None if self.entries() == self.stored else self.entries() | {"comment": self.comment.value}
+        self.attempt(store.draft, self.folder, self.rater, self.items[self.at]["item"], kept, self.lock, self.storing)
 
     def mark(self, missing):
         """Mark these questions as those that are not answered, and no others."""
@@ -197,14 +208,19 @@ class RatingForm(widgets.VBox):
             names = [where if isinstance(where, str) else f"distortion of the {where[1]} clip" for where in missing]
             self.said.value = words.said(f"Please answer this too: {', '.join(names)}.")
             return
-        given = {where: entry.value for where, entry in self.asked.items()}
-        if not self.attempt(store.save_sides, self.folder, self.rater, self.items[self.at], given, self.shown, self.showing,
-                            self.comment.value, self.lock):
+        if not self.attempt(self.store_pair):
             return
         if self.at + 1 < len(self.items):
             self.attempt(self.show_pair, self.at + 1, "Stored.")
         else:
             self.resume()
+
+    def store_pair(self):
+        """Store what stands in the form, with errors."""
+        given = {where: entry.value for where, entry in self.asked.items()}
+        self.storing = store.save_sides(self.folder, self.rater, self.items[self.at], given, self.shown, self.showing, self.comment.value,
+                                        self.lock)
+        self.stored = self.entries()
 
     def go_back(self, _=None):
         """The pair before this one; from the last page the last pair."""

@@ -20,6 +20,7 @@ GRADED = dict(zip(GRADES, (
     "You notice something when you look for it; it does not disturb.",
     "Clearly visible; it disturbs, but one can still see what is meant.",
     "Shapes or movement are broken; the clip can not be used.")))
+CHANGED = "You changed this pair and have not stored it yet. Until you press Store and go on, your earlier answers count."
 QUICK = "That was too quick to be an answer to this pair. Look at both clips, then press the button again."
 SYNTHETIC = "The clips are marked SYNTHETIC. They are for this comparison only, never for diagnosis, treatment or advice to a patient."
 
@@ -50,11 +51,12 @@ def start(rater, items):
             f"time under the name <b>{escape(rater)}</b>, not under your own.</li></ul><p class='kit-warn'>{SYNTHETIC}</p>")
 
 
-def head(number, items, finished, showing):
-    """The line with the progress, as HTML. number: of the pair that is shown, from 1. finished: how many are stored. showing: the mark of
-    this coming up, which the page sends back."""
+def head(number, items, finished, changed, showing):
+    """The line with the progress, as HTML. number: of the pair that is shown, from 1. finished: how many are stored; changed: how many of
+    these were changed later and not stored again. showing: the mark of this coming up, which the page sends back."""
+    more = f", {changed} of them changed and not stored again" if changed else ""
     return (f"<div class='kit-progress' data-showing='{showing}'><span><b>{number} of {items}</b></span>"
-            f"<progress max='{items}' value='{finished}' aria-label='pairs stored'></progress><span>{finished} stored</span></div>")
+            f"<progress max='{items}' value='{finished}' aria-label='pairs stored'></progress><span>{finished} stored{more}</span></div>")
 
 
 def prompt(text):
@@ -92,7 +94,9 @@ def end(items):
             "is closed.</p>")
 
 
-def closed(day):
-    """The page of a study that takes no more answers, as HTML."""
+def closed(day, changed):
+    """The page of a study that takes no more answers, as HTML. changed: pairs with a change that was not stored."""
+    pairs = "one pair" if changed == 1 else f"{changed} pairs"
+    lost = f"<p>You had changed {pairs} and not stored the change: there your earlier answers count.</p>" if changed else ""
     return (f"<h1>This study is closed.</h1><p class='kit-lead'>It was closed on {escape(day)}. Answers stored before are safe. "
-            "Thank you.</p>")
+            f"Thank you.</p>{lost}")
