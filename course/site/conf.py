@@ -29,7 +29,6 @@ html_show_sphinx = False
 html_use_index = False
 html_theme_options = {
     "announcement": "Every generated clip is <strong>synthetic</strong> and never for clinical use.",
-    "navigation_with_keys": True,
     "top_of_page_buttons": [],
     "light_css_variables": {"color-brand-primary": "#0b5c8a", "color-brand-content": "#0b5c8a"},
     "dark_css_variables": {"color-brand-primary": "#7cc4ee", "color-brand-content": "#7cc4ee"},

@@ -69,6 +69,7 @@ def dress(source):
     if source.drawn:
         write_text(static / "plotly.min.js", get_plotlyjs())
     write_text(source.folder / "index.md", start_page(source))
+    source.settled()
 
 
 def start_page(source):

@@ -59,6 +59,10 @@ class Source:
         for folder in self.folders():
             self.index(folder)
         write_text(self.folder / "drawn.json", json.dumps(sorted(self.drawn)))
+        self.settled()
+
+    def settled(self):
+        """KitError with all links so far that lead nowhere."""
         if self.broken:
             raise KitError("links that lead nowhere:\n  " + "\n  ".join(self.broken))
 
@@ -130,7 +134,7 @@ class Source:
         stem, lesson = Path(page).stem, page in self.lessons
         depth = "../" * page.count("/")
         files = shown.Files(self.folder / "_static" / "shown", f"{depth}_static/shown/")
-        own = self.folder / "_static" / "notebooks" / os.path.basename(page)
+        own = self.folder / "_static" / page
         own.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.root / page, own)
         state = nb.metadata.get("widgets", {}).get(shown.STATE, {}).get("state", {})
@@ -142,8 +146,9 @@ class Source:
                 cell.source = self.linked(cell.source, page)
             elif cell.cell_type == "code":
                 self.code(cell, files, f"{stem}-{number}", page, state, first == 0)
-        nb.cells[0].source += "\n\n" + self.ways(stem, lesson, slides, depth, own.name)
-        nb.metadata = {key: nb.metadata[key] for key in ("kernelspec", "language_info", "widgets") if key in nb.metadata}
+        nb.cells[0].source += "\n\n" + self.ways(page, lesson, slides, depth)
+        nb.metadata = {"language_info": {"name": "python", "pygments_lexer": "ipython3"},
+                       **{key: nb.metadata[key] for key in ("kernelspec", "language_info", "widgets") if key in nb.metadata}}
         (self.folder / page).parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(nb, self.folder / page)
 
@@ -174,15 +179,15 @@ class Source:
         cell.outputs = outputs
         cell.execution_count = cell.execution_count or 1         # myst-nb shows no outputs of a cell that was not run
 
-    def ways(self, stem, lesson, slides, depth, name):
+    def ways(self, page, lesson, slides, depth):
         """One line below the title: where else this lesson is."""
-        links = [f'<a href="{depth}_static/notebooks/{name}" download>Download the notebook</a>']
+        stem, links = Path(page).stem, [f'<a href="{depth}_static/{page}" download>Download the notebook</a>']
         if lesson:
             links += [f'<a href="{depth}slides/{stem}.html">Slides</a>'] if slides else []
             links += [f'<a href="{depth}{folder}/{stem}.html">{word}</a>' for folder, word in (("course/lessons", "Lesson plan"),
                       ("course/quizzes", "Quiz")) if f"{folder}/{stem}.md" in self.pages]
-            links += [f'<a href="{depth}{page[:-6]}.html">Exercises</a>' for page in self.pages
-                      if page.startswith(f"course/exercises/{stem[:2]}")][:1]
+            links += [f'<a href="{depth}{other[:-6]}.html">Exercises</a>' for other in self.pages
+                      if other.startswith(f"course/exercises/{stem[:2]}")][:1]
         return f'<p class="ways">{" ".join(links)}</p>'
 
     def lesson_cards(self):

@@ -1,0 +1,124 @@
+"""The slides: rules on small texts, and the decks of all ten lessons as stored."""
+
+import html
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from course.tools import slide_deck, slides
+from course.tools.shown import Files
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+@pytest.fixture(scope="module")
+def decks(tmp_path_factory):
+    files = Files(tmp_path_factory.mktemp("shown"), "shown/")
+    return {path.stem: slide_deck.deck(nbformat.read(path, 4), files, path.stem) for path in NOTEBOOKS}
+
+
+def markdown(text):
+    return nbformat.v4.new_markdown_cell(text)
+
+
+def code(source, *outputs):
+    return nbformat.v4.new_code_cell(source, outputs=list(outputs))
+
+
+def shown(**data):
+    return nbformat.v4.new_output("display_data", data=data, metadata={"image/png": {"alt": "One dot."}})
+
+
+def small(*cells):
+    head = "| | |\n|---|---|\n| **You will** | see a dot; count it |"
+    return nbformat.v4.new_notebook(cells=[markdown("# 3 · Dots: how many?\n\n*How many dots are there?*"), markdown(head), *cells])
+
+
+def test_sentences_end_where_they_end():
+    text = "See e.g. Ho et al. for more. The value $x. Y$ counts (*Really.*) Then `a. B` and [a. B](c.md) follow! \"So.\" It ends"
+    assert slide_deck.sentences(text) == ["See e.g. Ho et al. for more.", "The value $x. Y$ counts (*Really.*)",
+                                          "Then `a. B` and [a. B](c.md) follow!", '"So."', "It ends"]
+
+
+def test_lines_of_prose_lists_and_what_is_left_out():
+    text = "First. Second.\n\n- one\n- two, which\n  goes on\n\n| a | b |\n|---|---|\n\n```\ncode. More\n```\n\n$$x = 1$$"
+    assert slide_deck.lines(text) == ["First.", "Second.", "one", "two, which goes on", "$$x = 1$$"]
+
+
+def test_portions_lose_nothing_and_are_even():
+    items = [f"sentence number {k} of several" for k in range(7)]
+    groups = slide_deck.portions(items, 5, 400)
+    assert sum(groups, []) == items and [len(group) for group in groups] in ([4, 3], [3, 4])
+    long = ["w" * 300, "w" * 300]
+    assert slide_deck.portions(long, 5, 400) == [["w" * 300], ["w" * 300]]
+    assert slide_deck.portions([], 5, 400) == []
+
+
+def test_a_small_deck_from_its_anatomy(tmp_path):
+    caption = '<p style="font-style:italic">SYNTHETIC. A dot</p>'
+    nb = small(markdown("## Result first\nOne dot."), code("draw()", shown(**{"image/png": PICTURE, "text/plain": "One dot."}),
+                                                           shown(**{"text/html": caption, "text/plain": "x"})),
+               markdown("What you should see: a dot. It stays."), markdown("## 1. Counting\nCount."), code("# hidden\n1 + 1"),
+               markdown("## By hand once\nAdd."), code("# NBVAL_CHECK_OUTPUT\nprint(1 + 1)", nbformat.v4.new_output("stream", text="2\n")),
+               markdown("## Limits and harm\n- One.\n- Two.\n- Three."), markdown("## References and next\nA book. Next: [04](04.ipynb)."))
+    made = slide_deck.deck(nb, Files(tmp_path, "shown/"), "03")
+    assert [slide.title for slide in made] == ["Dots: how many?", "You will", "Result first", "Result first", "1 · Counting",
+                                               "By hand once", "By hand once", "Limits and harm", "Next"]
+    picture = made[3]
+    assert picture.synthetic and 'alt="One dot."' in picture.body and "A dot" in picture.body
+    assert "What you should see" in picture.body and "<li>It stays.</li>" in picture.body
+    assert "NBVAL" not in made[6].body and "hidden" not in "".join(slide.body for slide in made) and ">2</pre>" in made[6].body
+    assert made[-1].body.count("04") == 1 and "href" not in made[-1].body and "A book" in made[-1].notes
+
+
+def test_a_table_that_is_cut_says_so(tmp_path):
+    rows = "".join(f"<tr><td style='x'>{k}</td><td>{'long ' * 40}</td></tr>" for k in range(10))
+    table = f"<table style='x'><thead><tr><th>a</th><th>b</th></tr></thead><tbody>{rows}</tbody></table>"
+    nb = small(markdown("## 1. Rows\nText."), code("x", shown(**{"text/html": table, "text/plain": "x"})))
+    slide = slide_deck.deck(nb, Files(tmp_path, "shown/"), "03")[-1]
+    assert slide.kind == "table" and slide.body.count("<tr>") == 1 + slide_deck.ROWS and "7 of 10 rows; the lesson has all." in slide.body
+    assert max(map(len, re.findall(r"<td[^>]*>(.*?)</td>", slide.body))) <= slide_deck.CELL + 2
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_lesson_has_its_parts_on_slides(decks, path):
+    made, cells = decks[path.stem], nbformat.read(path, 4).cells
+    kinds, titles = [slide.kind.split()[0] for slide in made], [slide.title for slide in made]
+    end = "Recap" if path == NOTEBOOKS[-1] else "Next"
+    assert kinds[0] == "title" and titles[1] == "You will" and titles[-1] == end and 15 < len(made) < 50
+    numbered = [f"{number} · {name}" for cell in cells for number, name in re.findall(r"^## (\d)\. (.+)", cell.source, re.M)]
+    for part in ("Result first", *numbered, "By hand once", "Limits and harm", "Exercises", "Recap"):
+        assert part in titles, part
+    first = titles.index("Result first")
+    assert "picture" in kinds[first:titles.index(numbered[0])], "the result comes first"
+    assert "code" in kinds
+    limits = next(cell.source for cell in cells if cell.source.startswith("## Limits"))
+    said = slide_deck.lines(limits.partition("\n")[2])
+    bodies = "".join(slide.body for slide in made)
+    assert all(html.unescape(slide_deck.inline(line)) in html.unescape(bodies) for line in said), "no limit is lost"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_slides_are_short_and_carry_alt_texts(decks, path):
+    for slide in decks[path.stem]:
+        lists = re.findall(r'<ul class="lines">(.*?)</ul>', slide.body, re.S)
+        if slide.kind.startswith("text") and slide.title != "You will":
+            assert all(one.count("<li") <= slide_deck.LINES for one in lists)
+        assert all(re.search(r'alt="[^"]{15,}"', tag) for tag in re.findall(r"<img [^>]*>", slide.body))
+        assert not re.search(r'(src|href)="(https?:)?//', slide.body), "nothing comes from outside"
+        if slide.kind == "picture" and "SYNTHETIC" in slide.body:
+            assert slide.synthetic
+
+
+def test_decks_are_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(slides, "vendor", lambda names, folder: folder.mkdir(parents=True))
+    nb = small(markdown("## Result first\nA < b & *c*."))
+    assert slides.write({"03_dots": nb}, tmp_path / "slides") == {"03_dots": 3}
+    page = (tmp_path / "slides" / "03_dots.html").read_text()
+    assert page.count("<section") == 3 and "<title>Dots: how many?</title>" in page and "<!--" not in page and "plotly" not in page
+    assert '<aside class="notes">' in page and "A &lt; b &amp; <em>c</em>." in page
+    assert 'href="03_dots.html"' in (tmp_path / "slides" / "index.html").read_text()
