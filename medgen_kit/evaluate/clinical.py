@@ -199,12 +199,13 @@ def against(move, other):
 
 
 def against_prompts(prompts, seen, cameras=None, known=None, draws=2000, level=0.95, seed=0):
-    """(rows, marks) of a set: `against_prompt` for every clip, and its figures with intervals by drawing whole prompts again.
+    """(rows, marks) of a set: `against_prompt` for every clip, and its figures with intervals over prompts (`marks.cluster_interval`).
 
     seen: a caption or a list of tags for each prompt, None where nobody could look. With tags of `seen_by_head` recall and precision are
     among the concepts that each prompt decides. marks: recall, precision and contradicted (prompts with
     a contradiction), each {"micro" (all concepts alike), "low", "high", "macro" (all prompts alike), "macro_low", "macro_high", "prompts",
-    "concepts"}; kinds: how many contradictions of each; unseen: clips without a look; unasked: prompts that name nothing.
+    "concepts"}, an interval None under two prompts; kinds: how many contradictions of each; unseen: clips without a look; unasked: prompts
+    that name nothing.
     """
     prompts, seen = list(prompts), list(seen)
     if len(prompts) != len(seen):
@@ -225,8 +226,7 @@ def share(lists, draws, level, seed):
     if not lists:
         return dict.fromkeys(("micro", "low", "high", "macro", "macro_low", "macro_high")) | {"prompts": 0, "concepts": 0}
     right, total = (np.array([count(one) for one in lists], float) for count in (sum, len))
-    spread = [cluster_interval(*both, draws, level, seed) if len(lists) > 1 else (None, None)
-              for both in ((right, total), (right / total, np.ones(len(lists))))]
+    spread = [cluster_interval(*both, draws, level, seed) for both in ((right, total), (right / total, np.ones(len(lists))))]
     return {"micro": float(right.sum() / total.sum()), "low": spread[0][0], "high": spread[0][1], "macro": float((right / total).mean()),
             "macro_low": spread[1][0], "macro_high": spread[1][1], "prompts": len(lists), "concepts": int(total.sum())}
 

@@ -71,7 +71,10 @@ def majority_guess(factors, like=None):
 
 
 def intervals(predicted, factors, unseen=None, motion=None, draws=2000, level=0.95, seed=0):
-    """Bootstrap intervals over prompts (all factors of a prompt move together): {share: (low, high)} for GROUPS."""
+    """Intervals over prompts (all factors of a prompt move together): {share: (low, high)} for those of GROUPS that were asked.
+
+    As `cluster_interval`; a share that rests on a single prompt has the exact interval of one, nearly 0 to 1, so that it can be drawn.
+    """
     rows = decisions(predicted, factors, unseen, motion)
     right, total = (np.zeros((len(factors), len(GROUPS))) for _ in range(2))
     for row in rows:
@@ -84,16 +87,42 @@ def intervals(predicted, factors, unseen=None, motion=None, draws=2000, level=0.
     wrong = {row["clip"] for row in rows if not row["right"]}
     total[judged, column] = 1
     right[[clip for clip in judged if clip not in wrong], column] = 1
-    return {group: cluster_interval(right[:, i], total[:, i], draws, level, seed) for i, group in enumerate(GROUPS) if total[:, i].any()}
+    spread = {}
+    for i, group in enumerate(GROUPS):
+        if total[:, i].any():
+            found = cluster_interval(right[:, i], total[:, i], draws, level, seed)
+            spread[group] = exact_interval(right[:, i].sum() / total[:, i].sum(), 1, level) if None in found else found
+    return spread
 
 
 def cluster_interval(right, total, draws=2000, level=0.95, seed=0):
-    """Percentile bootstrap of sum(right) / sum(total) where whole prompts are drawn again: arrays [N] -> (low, high)."""
+    """Interval of sum(right) / sum(total), arrays [prompts], by percentile bootstrap where whole prompts are drawn again: (low, high).
+
+    Where all prompts have the same share (all right, none right, or alike in between) no draw differs from another, and a width of 0 would
+    claim certainty: `exact_interval` of as many prompts instead. (None, None) with fewer than two prompts that ask for anything.
+    """
+    right, total = np.asarray(right, float), np.asarray(total, float)
+    asked = int((total > 0).sum())
+    if asked < 2:
+        return None, None
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, len(right), (draws, len(right)))
     below = total[chosen].sum(1)
     shares = right[chosen].sum(1)[below > 0] / below[below > 0]
-    return tuple(float(x) for x in np.quantile(shares, [(1 - level) / 2, (1 + level) / 2]))
+    low, high = np.quantile(shares, [(1 - level) / 2, (1 + level) / 2]) if len(shares) else (0, 0)
+    return (float(low), float(high)) if high - low > 1e-9 else exact_interval(right.sum() / total.sum(), asked, level)
+
+
+def exact_interval(share, prompts, level=0.95):
+    """Exact (Clopper-Pearson) interval of a share, 0..1, when every one of the prompts is a yes or a no: (low, high).
+
+    Clopper and Pearson 1934 by quantiles of the beta distribution, which also take a share that is no whole number of prompts.
+    """
+    from scipy.stats import beta
+
+    right, wrong = share * prompts, (1 - share) * prompts
+    return (float(beta.ppf((1 - level) / 2, right, wrong + 1)) if right > 1e-9 else 0.0,
+            float(beta.ppf((1 + level) / 2, right + 1, wrong)) if wrong > 1e-9 else 1.0)
 
 
 def table(rows):

@@ -8,9 +8,11 @@ import numpy as np
 
 from ..errors import KitError
 from .agreement import made_up
+from .marks import cluster_interval
 
 BOTH_FAIL = "both fail"
 PRIOR = 0.5                                    # imaginary wins each way, where a strength would be infinite without them
+FEW = 10                                       # with fewer prompts that decide, bootstrap intervals over prompts are too narrow
 
 
 def counts(rows):
@@ -50,12 +52,13 @@ def between(found, level):
 def shares(rows, draws=2000, level=0.95, seed=0):
     """Win, both fail and loss as shares 0..1 of the answers, per model against every other and against "all".
 
-    Rows {"model", "against", "answers", "win", "both_fail", "loss", "win_low", "win_high", "both_fail_low", "both_fail_high"}; intervals
-    as `share_interval` gives them.
+    Rows {"model", "against", "answers", "win", "both_fail", "loss", "win_low", "win_high", "both_fail_low", "both_fail_high",
+    "note"}; intervals over prompts as `marks.cluster_interval` gives them, None with a single prompt. note: what to know about them, where
+    fewer than FEW prompts have a decided answer; else "".
     """
     rows = list(rows)
     table, pairs, models = counts(rows)
-    weights, out = resample(len(table), draws, seed), []
+    out = []
     for k, model in enumerate(models):
         ahead, behind = table[:, pairs[:, 0] == k], table[:, pairs[:, 1] == k][..., [1, 0, 2]]
         others = [*pairs[pairs[:, 0] == k, 1], *pairs[pairs[:, 1] == k, 0]]
@@ -65,27 +68,16 @@ def shares(rows, draws=2000, level=0.95, seed=0):
             row = {"model": model, "against": against, "answers": int(part.sum()), "win": float(win), "both_fail": float(fail),
                    "loss": float(loss)}
             for name, column in (("win", 0), ("both_fail", 2)):
-                row[f"{name}_low"], row[f"{name}_high"] = share_interval(part[:, column], part.sum(1), weights, level)
-            out.append(row | made_up(rows))
+                row[f"{name}_low"], row[f"{name}_high"] = cluster_interval(part[:, column], part.sum(1), draws, level, seed)
+            out.append(row | {"note": few(part)} | made_up(rows))
     return out
 
 
-def share_interval(count, total, weights, level):
-    """(low, high) of sum(count) / sum(total), arrays [prompts], by bootstrap over prompts (`weights` of `resample`).
-
-    Where all or none of the answers count no draw differs from another: the exact interval (Clopper-Pearson) of as many prompts instead.
-    (None, None) with a single prompt, and where every prompt has the same share in between.
-    """
-    from scipy.stats import binomtest
-
-    asked = int((total > 0).sum())
-    if asked < 2:
-        return None, None
-    if count.sum() in (0, total.sum()):
-        found = binomtest(asked if count.sum() else 0, asked).proportion_ci(level, "exact")
-        return float(found.low), float(found.high)
-    below = weights @ total
-    return spread((weights @ count)[below > 0] / below[below > 0], level, False)
+def few(part):
+    """Why the intervals of counts [prompts, 3] are missing or too narrow, "" where they are neither."""
+    if (part.sum(1) > 0).sum() < 2:
+        return "one prompt alone, so there is no interval"
+    return "few prompts: the bootstrap is too narrow" if (part[:, :2].sum(1) > 0).sum() < FEW else ""
 
 
 def connected(edges):

@@ -294,8 +294,8 @@ def points(rows, met):
 
 
 def scores(rows, draws=2000, level=0.95, seed=0):
-    """The score of a set: {"all" and each axis: {"value" (mean over clips), "low", "high" (bootstrap over clips), "n", "unclear",
-    "penalties" (share of judged penalties that are met), "reason"}}. rows: of `judge_clips`."""
+    """The score of a set: {"all" and each axis: {"value" (mean over clips), "low", "high" (over clips, `marks.cluster_interval`; None under
+    two clips), "n", "unclear", "penalties" (share of judged penalties that are met), "reason"}}. rows: of `judge_clips`."""
     table = {}
     for name in ("all", *AXES):
         part = [one for one in rows if name in ("all", one["axis"])]
@@ -304,7 +304,7 @@ def scores(rows, draws=2000, level=0.95, seed=0):
             clips.setdefault((one["clip"], one["prompt"]), []).append(one)
         found = [score(own) for own in clips.values()]
         values = np.array([one["value"] for one in found if one["value"] is not None])
-        low, high = cluster_interval(values, np.ones(len(values)), draws, level, seed) if len(values) > 1 else (None, None)
+        low, high = cluster_interval(values, np.ones(len(values)), draws, level, seed)
         bad = [one["met"] for one in part if one["weight"] < 0 and one["met"] is not None]
         table[name] = {"value": float(values.mean()) if len(values) else None, "low": low, "high": high, "n": len(values),
                        "unclear": sum(one["unclear"] for one in found), "penalties": float(np.mean(bad)) if bad else None,

@@ -125,6 +125,9 @@ def test_a_set_has_micro_and_macro_with_intervals_over_prompts():
     assert marks["recall"]["low"] == marks["recall"]["macro_low"] == 0 and marks["recall"]["high"] == pytest.approx(2 / 3)
     assert marks["precision"]["micro"] == 1 and marks["precision"]["low"] is None            # one prompt has no interval
     assert marks["contradicted"]["micro"] == 0.5 and marks["kinds"]["asked but denied"] == 1
+    same = against_prompts(["Ultrasound of the left kidney."] * 3, ["Ultrasound of the left kidney."] * 3)[1]
+    assert same["recall"]["low"] == same["recall"]["macro_low"] == pytest.approx(0.025 ** (1 / 3)) and same["recall"]["high"] == 1
+    assert (same["contradicted"]["low"], same["contradicted"]["high"]) == (0, pytest.approx(1 - 0.025 ** (1 / 3)))     # 0 of 3
     empty = against_prompts(["Nothing."], ["A scene."])[1]
     assert empty["recall"]["micro"] is None and empty["recall"]["prompts"] == 0
     with pytest.raises(KitError, match="4 prompts but 1"):

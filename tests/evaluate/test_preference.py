@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from medgen_kit.errors import KitError
 from medgen_kit.evaluate import preference
@@ -134,7 +135,16 @@ def test_one_prompt_gives_no_interval():
     rows = [answer(1, "A", "B", said, f"r{k}") for k, said in enumerate("AAB")]
     found = preference.ranking(rows, draws=50)
     assert found["models"][0]["low"] is None and found["models"][0]["first"] is None and "one prompt" in found["note"]
-    assert preference.shares(rows)[0]["win_low"] is None
+    one = preference.shares(rows)[0]
+    assert one["win_low"] is one["both_fail_high"] is None and one["note"] == "one prompt alone, so there is no interval"
+
+
+def test_few_prompts_that_decide_are_told():
+    for decided, note in ((9, "few prompts: the bootstrap is too narrow"), (10, "")):
+        rows = [answer(k, "A", "B", "AB"[k % 2]) for k in range(decided)] + [answer(k, "A", "B", BOTH_FAIL) for k in range(20, 40)]
+        assert [row["note"] for row in preference.shares(rows, 50)] == [note] * 2
+    three = preference.shares(rows + [answer(k, "A", "C", "A") for k in range(3)], 50)
+    assert {(row["model"], row["against"]) for row in three if row["note"]} == {("A", "C"), ("C", "A")}
 
 
 def test_one_prompt_that_decides_gives_no_interval_however_many_decide_nothing():
@@ -151,7 +161,9 @@ def test_one_prompt_that_decides_gives_no_interval_however_many_decide_nothing()
 def test_draws_that_are_all_alike_claim_no_certainty():
     split = [answer(k, "A", "B", said, said) for k in range(12) for said in "AB"]
     found = preference.ranking(split, draws=50)
-    assert found["pairs"][0]["low"] is None and "every draw" in found["note"] and preference.shares(split, 50)[0]["win_low"] is None
+    assert found["pairs"][0]["low"] is None and "every draw" in found["note"]
+    a = preference.shares(split, 50)[0]
+    assert (a["win_low"], a["win_high"]) == pytest.approx(binomtest(6, 12).proportion_ci(0.95, "exact"))        # half of every prompt
     always = [answer(k, "A", "B", "A") for k in range(12)]
     assert preference.ranking(always, draws=50)["models"][0]["low"] is None
     a, b = preference.shares(always, 50)

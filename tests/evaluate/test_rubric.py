@@ -366,6 +366,9 @@ def test_scores_of_a_set_with_axes_and_intervals():
     assert table["all"]["value"] == pytest.approx((0 + 0.5) / 2) and table["all"]["n"] == 2
     assert table["Safety"]["value"] is None and table["Safety"]["penalties"] == 1 and "earns points" in table["Safety"]["reason"]
     assert table["Visual Quality"]["reason"] == "no criterion is on this axis"
+    assert rubric.scores(rows[:2])["all"]["value"] == 1 and rubric.scores(rows[:2])["all"]["low"] is None      # one clip has no interval
+    full = rubric.scores([row | {"clip": clip} for row in rows[:2] for clip in "abcd"])["all"]
+    assert full["low"] == pytest.approx(0.025 ** (1 / 4)) and full["high"] == 1                                # exact, 4 of 4
 
 
 def test_two_motions_with_one_reverse_make_one_penalty():
