@@ -8,7 +8,7 @@ import pytest
 
 from medgen_kit.errors import KitError
 from medgen_kit.evaluate import agreement, grading, preference, study
-from medgen_kit.evaluate.study import making, store
+from medgen_kit.evaluate.study import making, store, told
 from tests.evaluate.small_study import answers, clips_in, items, rate_all
 
 
@@ -51,6 +51,9 @@ def test_people_and_programs_are_never_counted_together(folder):
     share = {(row["answer"], row["simulated"]): (row["share"], row["answers"]) for row in found["wins"]
              if row["question"] == "Visual Quality"}
     assert share["real", False] == (1.0, 16) and share["real", True] == (0.0, 8) and share["generated", True] == (1.0, 8)
+    spread = {(row["answer"], row["simulated"]): (row["low"], row["high"]) for row in found["wins"]}
+    assert spread["real", False] == (pytest.approx(0.025 ** (1 / 8)), 1)                                # 8 items, however many raters
+    assert spread["both fail", False] == (0, pytest.approx(1 - 0.025 ** (1 / 8)))
     assert {(row["pair"], row["simulated"]) for row in found["agreement"]} == {("r1-r2", False)}
     warping = [(row["simulated"], row["percent"], row["undecided"]) for row in found["warping"]]
     assert warping == [(False, None, 8)] * 2 + [(True, None, 8)] * 2
@@ -58,6 +61,17 @@ def test_people_and_programs_are_never_counted_together(folder):
     said = json.loads((study.export(folder, keep_open=True) / "summary.json").read_text())
     assert said["first_side_chosen"] == np.mean([row["answer"] == row["first"] for row in people])
     assert said["first_side_chosen_simulated"] == 1 - sum(real_first(folder, clips, "simulated-3")) / 8
+
+
+def test_one_item_gives_no_interval_and_is_told_so(folder):
+    for rater, choice in (("r1", "first"), ("r2", "first"), ("r3", "both fail")):
+        study.rate(folder, rater, "item 01", answers(choice))
+    assert all(row["low"] is row["high"] is None and row["share"] is not None for row in study.analyse(folder)["wins"])
+    lines = told.result(json.loads((study.export(folder, keep_open=True) / "summary.json").read_text()))
+    assert "both fail 33% (one item, so no interval); answers: 3" in lines[0] and "[" not in lines[0]
+    for rater in ("r1", "r2", "r3"):
+        study.rate(folder, rater, "item 02", answers("both fail"))
+    assert "both fail 67% [33%, 100%]" in told.result(json.loads((study.export(folder, keep_open=True) / "summary.json").read_text()))[0]
 
 
 def test_warping_without_enough_grades_says_so(folder):
@@ -245,7 +259,7 @@ def test_export_prints_the_result_and_why_a_part_is_missing(folder):
             choice = "both fail" if row["item"] == "item 01" else "first" if first else "second"
             study.rate(folder, rater, row["item"], answers(choice, *bad))
         lines = exported(folder, "--keep-open").output.splitlines()
-        assert len(lines) == 6 and lines[0].startswith("Text Alignment: generated 0% [0%, 0%], real 88% [")
+        assert len(lines) == 6 and lines[0].startswith("Text Alignment: generated 0% [0%, 37%], real 88% [")
         assert lines[0].endswith(f"; answers: {8 * int(rater[-1])}")
         if rater == "rater-1":
             assert lines[4] == "agreement: none, because it takes two raters and 1 has answered"

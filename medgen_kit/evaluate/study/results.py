@@ -53,7 +53,7 @@ def analyse(folder, key=None, draws=2000, seed=0, raters=3, needed=2):
     """What the raters said: {"raters", "simulated" (how many of them are programs), "items", "wins", "agreement", "warping": rows}.
 
     People and programs are never counted together: where both rated, each has rows of its own, and every row says "simulated".
-    wins: per question and name the share of answers won, with a bootstrap interval over items, and the share where both failed.
+    wins: per question and name the share of answers won, with an interval over items, and the share where both failed.
     warping: rows of `grading.per_model`: a clip is unacceptable when `needed` of its `raters` grades say so (the paper: 2 of 3); clips
     with fewer grades are undecided. KitError when nobody has rated yet.
     """
@@ -72,7 +72,10 @@ def analyse(folder, key=None, draws=2000, seed=0, raters=3, needed=2):
 
 
 def wins(preferred, names, draws, seed):
-    """Share of answers for each name, and for "both fail", per question, with intervals over items."""
+    """Share of answers for each name, and for "both fail", per question, with intervals over items (`marks.cluster_interval`).
+
+    low and high are None where only one item was answered; where all items agree the interval is the exact one of as many items.
+    """
     from ..marks import cluster_interval
 
     out = []

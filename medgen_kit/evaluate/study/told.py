@@ -43,12 +43,17 @@ def part(own, count, whose):
     lines = []
     for question in dict.fromkeys(row["question"] for row in own["wins"]):
         rows = [row for row in own["wins"] if row["question"] == question]
-        shares = ", ".join(f"{row['answer']} {row['share']:.0%} [{row['low']:.0%}, {row['high']:.0%}]" for row in rows)
+        shares = ", ".join(f"{row['answer']} {row['share']:.0%} {between(row)}" for row in rows)
         lines.append(f"{whose}{question}: {shares}; answers: {rows[0]['answers']}")
     known = [f"{row['model']} {row['percent']:.1f} % of {row['items']} clips" for row in own["warping"] if row["percent"] is not None]
     reasons = dict.fromkeys(row["reason"] for row in own["warping"] if row["percent"] is None)
     warping = ", ".join(known + [f"none, because {why}" for why in reasons])
     return [*lines, f"{whose}warping error: {warping}", f"{whose}{kappas(own['agreement'], count)}"]
+
+
+def between(row):
+    """The interval of a share in brackets, or that one item gives none."""
+    return "(one item, so no interval)" if row["low"] is None else f"[{row['low']:.0%}, {row['high']:.0%}]"
 
 
 def kappas(rows, count):
