@@ -1,6 +1,7 @@
 """Two folders of videos into a blind study: clips made alike, bad pairs named, and the commands around it."""
 
 import json
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -66,6 +67,30 @@ def test_pairs_that_can_not_be_shown_are_named_or_left_out(tmp_path):
         study.create(tmp_path / "s2", base, base, prompts)
     with pytest.raises(KitError, match="is not a folder"):
         study.create(tmp_path / "s2", base, tmp_path / "none", prompts)
+
+
+def test_names_match_in_both_spellings_and_hidden_files_are_left_out(tmp_path):
+    small = np.zeros((2, 32, 32, 3), np.uint8)
+    for side, form in (("base", "NFC"), ("tuned", "NFD")):
+        video.write(tmp_path / side / normalize(form, "\u00e9cho.mp4"), small, 8)
+    for hidden in ("._x.mp4", ".DS_Store", ".cache/x.mp4", ".y.gif"):
+        (tmp_path / "base" / hidden).parent.mkdir(exist_ok=True)
+        (tmp_path / "base" / hidden).write_bytes(b"mac")
+    prompts = tmp_path / "prompts.json"
+    for number, form in enumerate(("NFC", "NFD")):
+        prompts.write_text(json.dumps({normalize(form, "\u00e9cho.mp4"): "a heart"}))
+        folder, left_out = study.create(tmp_path / f"st{number}", tmp_path / "base", tmp_path / "tuned", prompts)
+        assert left_out == [] and [row["prompt"] for row in study.items_of(folder)] == ["a heart"]
+    prompts.write_text(json.dumps({normalize(form, "\u00e9cho.mp4"): "a heart" for form in ("NFC", "NFD")}))
+    with pytest.raises(KitError, match="twice, in two spellings"):
+        study.create(tmp_path / "st2", tmp_path / "base", tmp_path / "tuned", prompts)
+
+
+def test_a_list_of_vbench_is_refused_by_its_name(tmp_path):
+    base, tuned, prompts = films(tmp_path)
+    prompts.write_text(json.dumps([{"prompt_en": "a lung", "dimension": [], "video_list": ["base/one.mp4"]}]))
+    with pytest.raises(KitError, match="VBench's full_info.json is: only medgen-kit evaluate reads that"):
+        study.create(tmp_path / "st", base, tuned, prompts)
 
 
 def test_the_commands(tmp_path):

@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -17,7 +18,8 @@ from ... import video
 from ...clip import write_text
 from ...errors import KitError, VideoError
 from ...whole import whole
-from ..prompt_file import read_prompts
+from ..prompt_file import clean, read_prompts
+from ..vbench_files import read_json
 from . import store
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
@@ -63,16 +65,16 @@ def make(folder, items, seed=0, fps=8):
 def create(folder, videos_a, videos_b, prompts, names=None, seed=0, fps=0, seconds=10.0, skip_bad=False):
     """Write a blind study of two folders of videos; returns (its folder, sentences about pairs that were left out).
 
-    Pairs are files of equal name. prompts: a file for `read_prompts`. names: of the two sides in the key, by default the folders' names.
-    fps: of all clips; 0 is the highest that a video has, at most 30, so that nothing is taken from either side. seconds: longer clips are
-    cut. A pair without partner or prompt, or with a broken video, is refused by name; skip_bad leaves it out. Prompts that no video has
-    are told among the sentences and stop nothing.
+    Pairs are files of equal name (`spelled`); hidden files are left out. prompts: a file for `read_prompts`. names: of the two sides in
+    the key, by default the folders' names. fps: of all clips; 0 is the highest that a video has, at most 30, so that nothing is taken
+    from either side. seconds: longer clips are cut. A pair without partner or prompt, or with a broken video, is refused by name; skip_bad
+    leaves it out. Prompts that no video has are told among the sentences and stop nothing.
     """
     places = [Path(videos_a), Path(videos_b)]
     names = list(names or (place.resolve().name for place in places))
     if len(set(names)) != 2 or store.ANSWERS[2] in names:
         raise KitError(f"the two sides are both called '{names[0]}'. Name them: --names base,tuned (the names stand in the key alone).")
-    texts, files = read_prompts(prompts), [files_of(place) for place in places]
+    texts, files = texts_of(prompts), [files_of(place) for place in places]
     shared = sorted(set(files[0]) & set(files[1]))
     bad = [f"{name} is in {place} only" for place, own, other in zip(places, files, files[::-1]) for name in sorted(set(own) - set(other))]
     bad += [f"{name} in {place} is of a kind that a study does not show (convert it to .mp4)" for place in places
@@ -88,21 +90,50 @@ def create(folder, videos_a, videos_b, prompts, names=None, seed=0, fps=0, secon
                                if unused else [])
 
 
+def texts_of(path):
+    """{name as `spelled`: prompt} of a file for `read_prompts`."""
+    if Path(path).suffix.lower() == ".json" and Path(path).is_file() and isinstance(read_json(path), list):
+        raise KitError(f"{path} is a list, as VBench's full_info.json is: only medgen-kit evaluate reads that. For a study write "
+                       "{\"name.mp4\": \"prompt\", ...}.")
+    found = {}
+    for name, text in read_prompts(path).items():
+        if spelled(name) in found:
+            raise KitError(f"{path}: {name} stands there twice, in two spellings. Keep one of the two.")
+        found[spelled(name)] = text
+    return found
+
+
+def spelled(name):
+    """A file name as names are compared: as `clean` gives it, every accent a part of its letter (Unicode's NFC)."""
+    return normalize("NFC", clean(name))
+
+
 def few(names, most=3):
     """The first names of a list, and how many there are besides."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def seen_in(folder):
+    """(name with forward slashes, path) of what lies in a folder and below, sorted, without hidden files and folders."""
+    found = [(path.relative_to(folder), path) for path in sorted(Path(folder).rglob("*"))]
+    return [(name.as_posix(), path) for name, path in found if not any(part.startswith(".") for part in name.parts)]
+
+
 def others_of(folder):
     """Names of the moving pictures in a folder and below that are none of VIDEOS."""
-    return [path.relative_to(folder).as_posix() for path in sorted(Path(folder).rglob("*")) if path.suffix.lower() in OTHERS]
+    return [name for name, path in seen_in(folder) if path.suffix.lower() in OTHERS]
 
 
 def files_of(folder):
-    """{name with forward slashes: path} of the videos in a folder and below."""
+    """{name as `spelled`: path} of the videos in a folder and below."""
     if not Path(folder).is_dir():
         raise KitError(f"{folder} is not a folder. Give two folders of videos in which the clips of one prompt have the same file name.")
-    found = {path.relative_to(folder).as_posix(): path for path in sorted(Path(folder).rglob("*")) if path.suffix.lower() in VIDEOS}
+    found = {}
+    for name, path in seen_in(folder):
+        if path.suffix.lower() not in VIDEOS:
+            continue
+        if (other := found.setdefault(spelled(name), path)) != path:
+            raise KitError(f"{path} and {other} have one name in two spellings. Rename one of the two, in both folders.")
     if not found:
         raise KitError(f"{folder} holds no videos ({', '.join(VIDEOS)}).")
     return found
