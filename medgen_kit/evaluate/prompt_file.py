@@ -2,7 +2,7 @@
 
 import json
 import os
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from unicodedata import normalize
 
 from ..clip import rows_of
@@ -26,7 +26,8 @@ def read_prompts(path):
     if path.suffix.lower() not in KINDS:
         raise KitError(f"{path.name}: prompts are read from {', '.join(KINDS)}. Write {{\"name.mp4\": \"prompt\"}} in a .json file.")
     found = {}
-    for where, name, prompt in named(path):
+    for where, written, prompt in named(path):
+        name = clean(written)
         if name in found:
             raise KitError(f"{path}, {where}: {name} has a prompt already. Keep one of the two.")
         if not isinstance(prompt, str) or not prompt.strip():
@@ -38,7 +39,8 @@ def read_prompts(path):
 
 
 def named(path):
-    """Yield (where it stands, file name, prompt) of a file of prompts; nothing is known of the prompt but that it can be written again."""
+    """Yield (where it stands, file name as it is written, prompt) of a file of prompts; nothing is known of the prompt but that it can be
+    written again."""
     for where, name, prompt in entries(path):
         try:
             f"{name}{prompt}".encode()
@@ -56,12 +58,12 @@ def entries(path):
             raise KitError(f"{path} is not valid JSON ({error}). Correct it there.") from error
         if not isinstance(pairs, list) or any(not isinstance(pair, tuple) for pair in pairs):
             raise KitError(f"{path} must be {{\"name.mp4\": \"prompt\", ...}}.")
-        yield from ((f"entry {number}", clean(name), prompt) for number, (name, prompt) in enumerate(pairs, 1))
+        yield from ((f"entry {number}", name, prompt) for number, (name, prompt) in enumerate(pairs, 1))
         return
     for line, row in rows_of(path):
         if not isinstance(row, dict) or not isinstance(row.get("file_name"), str) or not row["file_name"].strip():
             raise KitError(f"{path}, line {line}: no file_name, so it is not known whose prompt this is.")
-        yield f"line {line}", clean(row["file_name"]), next((row[name] for name in TEXTS if row.get(name)), None)
+        yield f"line {line}", row["file_name"], next((row[name] for name in TEXTS if row.get(name)), None)
 
 
 def clean(name):
@@ -74,12 +76,27 @@ def is_absolute(name):
     return PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute()
 
 
-def in_folder(folder, name):
-    """A name of `clean` with its letters as the disk has them: an accent may be a part of its letter or a sign of its own (Unicode's NFC
-    and NFD). A name that is absolute or has a ".." stays as it is."""
-    here, parts = Path(folder), []
+def in_folder(folder, name, listed=None):
+    """A name as the disk has it: as it is written when that is there, else as `clean` gives it, each part with the letters of the disk (an
+    accent may be a part of its letter or a sign of its own, Unicode's NFC and NFD).
+
+    listed: a dict to hand to all calls for one folder, so that each folder is listed once. A name that is absolute or has a ".." is not
+    looked up on the disk.
+    """
+    here, parts, own, listed = Path(folder), [], PurePath(name), {} if listed is None else listed
+    if not is_absolute(name) and ".." not in own.parts and os.path.lexists(here / own):
+        return own.as_posix()
+    name = clean(name)
     for part in () if is_absolute(name) or ".." in name.split("/") else PurePosixPath(name).parts:
-        if not part.isascii() and here.is_dir() and not os.path.lexists(here / part):
-            part = next((own for own in sorted(os.listdir(here)) if normalize("NFC", own) == normalize("NFC", part)), part)
+        if not part.isascii() and not os.path.lexists(here / part):
+            part = spelled(here, listed).get(normalize("NFC", part), part)
         here, parts = here / part, [*parts, part]
     return "/".join(parts) or name
+
+
+def spelled(folder, listed):
+    """{name in NFC: name} of what lies in a folder, the first of two that are spelled alike; kept in `listed`."""
+    if folder not in listed:
+        names = sorted(os.listdir(folder), reverse=True) if folder.is_dir() else ()
+        listed[folder] = {normalize("NFC", name): name for name in names}
+    return listed[folder]

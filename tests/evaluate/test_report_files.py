@@ -30,17 +30,53 @@ def test_a_file_counts_once_however_the_prompts_name_it(tmp_path):
     (folder / "sub").mkdir(parents=True)
     for name in ("x.mp4", "two.mp4", "tall.mp4", "sub/deep.mp4"):
         (folder / name).write_bytes(b"1")
-    (folder / "out").symlink_to(tmp_path)
-    (tmp_path / "away.mp4").write_bytes(b"1")
     found = names(folder, {"./x.mp4": "x", "sub/../x.mp4": "again", "../odd/two.mp4": "up", str(folder / "tall.mp4"): "absolute",
-                           "C:\\odd\\two.mp4": "Windows", "sub\\deep.mp4": "deep", "out/away.mp4": "link", "": "nothing"})
+                           "C:\\odd\\two.mp4": "Windows", "sub\\deep.mp4": "deep", "": "nothing"})
     assert found == {
         "x.mp4": ("x", ""), "two.mp4": (None, ""), "tall.mp4": (None, ""), "sub/deep.mp4": ("deep", ""),
         "sub/../x.mp4": ("again", items.NOT_PLAIN), "../odd/two.mp4": ("up", items.NOT_PLAIN),
-        ".../tall.mp4": ("absolute", items.NOT_PLAIN), ".../two.mp4": ("Windows", items.NOT_PLAIN),
-        "out/away.mp4": ("link", items.OUTSIDE), ".": ("nothing", items.OUTSIDE)}
+        ".../odd/tall.mp4": ("absolute", items.NOT_PLAIN), ".../odd/two.mp4": ("Windows", items.NOT_PLAIN),
+        ".": ("nothing", items.NO_FILE)}
     with pytest.raises(KitError, match="x.mp4 is named twice"):
         names(folder, {"x.mp4": "one", "./x.mp4": "two"})
+    assert set(names(folder, {"/m/one/a.mp4": "one", "/m/two/a.mp4": "two", "/a.mp4": "root"})) >= {
+        ".../one/a.mp4", ".../two/a.mp4", ".../a.mp4"}
+
+
+def test_links_in_the_folder_are_followed_as_those_of_a_hugging_face_snapshot_are(tmp_path):
+    folder, blob = tmp_path / "snapshots" / "abc", tmp_path / "blobs" / "0a"
+    for place in (folder / "data", blob.parent):
+        place.mkdir(parents=True)
+    blob.write_bytes(b"1")
+    (folder / "data" / "x.mp4").symlink_to("../../../blobs/0a")
+    (folder / "top.mp4").symlink_to("../../blobs/0a")
+    (folder / "more").symlink_to(blob.parent)
+    (folder / "data" / "loop.mp4").symlink_to("loop.mp4")
+    assert names(folder, {"data/x.mp4": "x", "top.mp4": "y", "more/0a": "z", "data/loop.mp4": "loop", "../../blobs/0a": "up"}) == {
+        "data/x.mp4": ("x", ""), "top.mp4": ("y", ""), "more/0a": ("z", ""), "data/loop.mp4": ("loop", items.NO_FILE),
+        "../../blobs/0a": ("up", items.NOT_PLAIN)}
+
+
+def test_a_name_is_taken_as_it_is_written_when_it_is_there(tmp_path):
+    odd = (" lead.mp4", "trail.mp4 ", "back\\slash.mp4")
+    for name in odd:
+        (tmp_path / name).write_bytes(b"1")
+    (tmp_path / "p.json").write_text(json.dumps(dict.fromkeys(odd, "a heart")))
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps({"file_name": name, "prompt": "a heart", "video_category": "medical imaging"}) +
+                                              "\n" for name in odd))
+    for prompts in (dict.fromkeys(odd, "a heart"), tmp_path / "p.json", tmp_path / "m.jsonl"):
+        found = names(tmp_path, prompts)
+        assert {name for name, (prompt, problem) in found.items() if (prompt, problem) == ("a heart", "")} == set(odd) == set(found)
+    assert {item.category for item in items.items_of(tmp_path, tmp_path / "m.jsonl")[0]} == {"medical imaging"}
+
+
+def test_a_folder_is_listed_once_for_all_names(tmp_path, monkeypatch):
+    short, long = ([unicodedata.normalize(form, f"\u00e9cho {number}.mp4") for number in range(20)] for form in ("NFC", "NFD"))
+    for name in long:
+        (tmp_path / name).write_bytes(b"1")
+    calls, listdir = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: calls.append(path) or listdir(path))
+    assert items.texts_in(tmp_path, dict.fromkeys(short, "a heart")) == dict.fromkeys(long, "a heart") and len(calls) == 1
 
 
 def test_accents_are_matched_in_prompts_categories_and_metadata(tmp_path):
@@ -71,11 +107,42 @@ def test_prompts_come_from_vbenchs_list_wherever_it_was_made(tmp_path, monkeypat
     write_info(listed, {"/elsewhere/a.mp4": "a heart", "/elsewhere/lost.mp4": "a lung"})
     assert names(folder, listed)["a.mp4"] == ("a heart", "") and names(folder, listed)["lost.mp4"] == ("a lung", items.NO_FILE)
     write_info(listed, {"one/a.mp4": "a heart", "two/a.mp4": "a lung"})
-    with pytest.raises(KitError, match="two prompts for a.mp4"):
+    with pytest.raises(KitError, match="two prompts for a.mp4: one of one/a.mp4 and one of two/a.mp4"):
         names(folder, listed)
     listed.write_text('[{"prompt_en": "a heart", "dimension": []}]')
     with pytest.raises(KitError, match="names no video"):
         names(folder, listed)
+
+
+def test_vbenchs_list_is_read_from_another_folder_through_a_link_and_from_windows(tmp_path, monkeypatch):
+    folder, long = tmp_path / "clips", unicodedata.normalize("NFD", "\u00e9cho.mp4")
+    (folder / "sub").mkdir(parents=True)
+    for name in ("a.mp4", "sub/a.mp4", f"sub/{long}"):
+        (folder / name).write_bytes(b"1")
+    (tmp_path / "link").symlink_to(folder)
+    (tmp_path / "sub").mkdir()
+    wanted = {"a.mp4": ("a heart", ""), "sub/a.mp4": ("a lung", ""), f"sub/{long}": ("an ear", "")}
+    listed, short = tmp_path / "x_full_info.json", unicodedata.normalize("NFC", long)
+    for here in (tmp_path, tmp_path / "sub", folder, folder / "sub"):
+        monkeypatch.chdir(here)
+        for place in ("clips/", "link/", "../clips/", "/gone/clips/", "C:\\me\\clips\\", f"{tmp_path}/link/"):
+            sign = "\\" if "\\" in place else "/"
+            write_info(listed, {f"{place}a.mp4": "a heart", f"{place}sub{sign}a.mp4": "a lung", f"{place}sub{sign}{short}": "an ear"})
+            assert names(os.path.relpath(folder), listed) == names(tmp_path / "link", listed) == wanted, (here, place)
+    write_info(listed, {"a.mp4": "a heart", "sub/a.mp4": "a lung", f"sub/{short}": "an ear"})
+    for here in (tmp_path, folder):
+        monkeypatch.chdir(here)
+        assert names(folder, listed) == wanted
+
+
+def test_a_lost_video_of_vbenchs_list_takes_no_other_ones_place(tmp_path, monkeypatch):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.mp4").write_bytes(b"1")
+    monkeypatch.chdir(tmp_path)
+    write_info(tmp_path / "x.json", {"clips/a.mp4": "a heart", "clips/sub/a.mp4": "a lung", "clips\\b.mp4": "an ear", "\0/c.mp4": "odd"})
+    assert names("clips", tmp_path / "x.json") == {
+        "a.mp4": ("a heart", ""), "sub/a.mp4": ("a lung", items.NO_FILE), "b.mp4": ("an ear", items.NO_FILE),
+        "c.mp4": ("odd", items.NO_FILE)}
 
 
 def write_info(path, prompts):
@@ -88,7 +155,7 @@ def test_categories_that_fit_no_clip_are_told(tmp_path):
     assert items.without_clip(tmp_path, found, None) == items.without_clip(tmp_path, found, {"./a.mp4": "imaging"}) == []
     assert "Of the 2 names of the categories, 0 are clips" in items.without_clip(tmp_path, found, {"a": "x", "clips/a.mp4": "x"})[0]
     half, = items.without_clip(tmp_path, found, {"a.mp4": "x", str(tmp_path / "b.mp4"): "x"})
-    assert "1 are clips" in half and "for example .../b.mp4" in half and str(tmp_path) not in half
+    assert "1 are clips" in half and f"for example .../{tmp_path.name}/b.mp4" in half and str(tmp_path) not in half
     assert "Of the 0 names" in items.without_clip(tmp_path, found, {})[0]
 
 

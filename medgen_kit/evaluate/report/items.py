@@ -2,10 +2,11 @@
 
 import json
 import os
+import posixpath
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from ...clip import TABLES, inside, rows_of
+from ...clip import TABLES, rows_of
 from ...curate.listing import KINDS
 from ...errors import KitError
 from .. import vbench_files
@@ -14,7 +15,6 @@ from ..prompt_file import KINDS as PROMPT_KINDS, clean, in_folder, is_absolute, 
 VIDEOS = (*KINDS, ".gif")
 BESIDE = (*TABLES, "prompts.json")              # files of prompts that are found by themselves, the first that is there
 NO_FILE = "the prompts name it, but there is no such file in the folder"
-OUTSIDE = "the prompts name a file outside of the folder, which is not read"
 NOT_PLAIN = "the prompts name it by an absolute path or with '..': write its name as it is in the folder of the videos"
 NO_REGULAR = "it is no regular file (a folder, a pipe or a device)"
 BAD_NAME = "its name is not valid UTF-8: rename it"
@@ -47,8 +47,9 @@ def items_of(folder, prompts=None, categories=None):
     prompts = prompts_for(folder, prompts)
     listed = None if isinstance(prompts, dict) else listed_by_vbench(folder, prompts)
     texts, said = texts_in(folder, prompts if listed is None else listed), texts_in(folder, categories or {})
-    about = {in_folder(folder, name): facts for name, facts in facts_of(folder, prompts).items()}
-    found = []
+    about, found, seen = {}, [], {}
+    for name, facts in facts_of(folder, prompts).items():
+        about[in_folder(folder, name, seen)] = facts
     for name, path, problem in [*files_of(folder, texts), *others_of(folder, texts)]:
         category, modality = about.get(name, ("", ""))
         found.append(Item(shown(name), path, texts.get(name) or None, said.get(name) or category, modality, problem))
@@ -73,34 +74,26 @@ def files_of(folder, texts):
 
 
 def others_of(folder, texts):
-    """Yield (name, path, problem) of what the prompts name besides `files_of`: in sub-folders, outside, or nowhere."""
+    """Yield (name, path, problem) of what the prompts name besides `files_of`: in sub-folders, or nowhere. Only the name may not
+    lead out of the folder: a link that lies in it was laid there on purpose."""
     for name in texts:
         path = folder / name
         if is_absolute(name) or ".." in name.split("/"):
             yield name, path, NOT_PLAIN
         elif name.startswith(".") or "/" in name or not os.path.lexists(path):
-            yield name, path, problem_of(folder, name)
-
-
-def problem_of(folder, name):
-    """Why a named file can not be read: it is not there, no file, or lies outside of the folder; "" when it can."""
-    try:
-        path = inside(folder, name)
-    except KitError:
-        return OUTSIDE
-    return "" if os.path.isfile(path) else NO_REGULAR if os.path.exists(path) else NO_FILE
+            yield name, path, "" if os.path.isfile(path) else NO_REGULAR if name != "." and os.path.exists(path) else NO_FILE
 
 
 def shown(name):
-    """A name as the report has it; of an absolute path the last part alone."""
-    return f".../{PurePosixPath(name).name}" if is_absolute(name) else name
+    """A name as the report has it; of an absolute path the file and its folder alone."""
+    return "/".join(("...", *PureWindowsPath(name).parts[1:][-2:])) if is_absolute(name) else name
 
 
 def texts_in(folder, texts):
     """{name as it is in the folder: text} of a file of texts or {name: text}; KitError where two names mean one file."""
-    found = {}
+    found, seen = {}, {}
     for name, text in (texts if isinstance(texts, dict) else texts_of(texts)).items():
-        own = in_folder(folder, clean(name))
+        own = in_folder(folder, name, seen)
         if own in found:
             raise KitError(f"{name} is named twice, in two spellings. Keep one of the two.")
         found[own] = text.strip() if isinstance(text, str) else ""
@@ -110,7 +103,7 @@ def texts_in(folder, texts):
 def warnings_of(folder, found, prompts, categories):
     """Sentences about a folder without videos, prompts and categories that belong to no video, and prompts that are no text. found: of
     `items_of`."""
-    lost = [item.name for item in found if item.problem in (NO_FILE, NOT_PLAIN, OUTSIDE)]
+    lost = [item.name for item in found if item.problem in (NO_FILE, NOT_PLAIN)]
     said = [] if len(found) > len(lost) else [
         f"The folder holds no video ({', '.join(VIDEOS)}). Of its sub-folders only those files count that the prompts name."]
     if lost:
@@ -158,21 +151,49 @@ def without_clip(folder, found, categories):
 
 def listed_by_vbench(folder, path):
     """{name in the folder: prompt} of VBench's full_info.json, None for a file of another kind. It has each video with its folder, as seen
-    from where VBench ran; a video that is not in the folder from here is known by its last part."""
+    from where VBench ran; see `name_of`."""
     if Path(path).suffix.lower() != ".json" or not os.path.isfile(path) or not isinstance(vbench_files.read_json(path), list):
         return None
-    entries, found, here = vbench_files.read_json(path), {}, os.path.abspath(folder)
+    entries, found, first, seen = vbench_files.read_json(path), {}, {}, {}
     if not all(isinstance(entry, dict) and "prompt_en" in entry for entry in entries):
         raise KitError(f'{path} is a list. Write the prompts as {{"name.mp4": "prompt", ...}}; the one list that is read is VBench\'s '
                        "full_info.json, whose entries have prompt_en and video_list.")
     for video, prompt in vbench_files.read_info(path).items():
-        own = Path(os.path.abspath(video))
-        name = own.relative_to(here).as_posix() if own.is_relative_to(here) else own.name
+        name = name_of(folder, video, seen)
         if found.setdefault(name, prompt) != prompt:
-            raise KitError(f"{path} has two prompts for {name}. Keep one of the two.")
+            raise KitError(f"{path} has two prompts for {name}: one of {first[name]} and one of {video}. Keep one of the two.")
+        first.setdefault(name, video)
     if not found:
         raise KitError(f"{path} names no video (video_list), so it is not known whose prompts these are.")
     return found
+
+
+def name_of(folder, video, seen):
+    """The name in the folder of a path in VBench's list. It counts from here when it leads into the folder, else by its longest last part
+    that is in the folder, else by its last part alone. seen: see `in_folder`."""
+    folder, written = Path(folder), (video, video.replace("\\", "/"))
+    near = next(filter(None, (below(folder, path) for path in written)), "")
+    if near and (os.path.lexists(folder / near) or not below(folder, "here")):
+        return in_folder(folder, near, seen)
+    for path in written:
+        parts = PurePosixPath(posixpath.normpath(path)).parts
+        for start in range(len(parts)):
+            name = "/".join(parts[start:])
+            if not is_absolute(name) and ".." not in parts[start:] and os.path.lexists(folder / in_folder(folder, name, seen)):
+                return in_folder(folder, name, seen)
+    return near or PurePosixPath(written[-1]).name
+
+
+def below(folder, path):
+    """A path relative to a folder that it lies in, as seen from here, by its own folders or where their links lead; else ""."""
+    try:
+        for whole in (os.path.abspath, os.path.realpath):
+            here, own = Path(whole(folder)), Path(whole(os.path.dirname(path)), os.path.basename(path))
+            if own.is_relative_to(here) and own != here:
+                return own.relative_to(here).as_posix()
+    except ValueError:                                                       # letters that no path can have
+        pass
+    return ""
 
 
 def texts_of(path):
@@ -193,7 +214,7 @@ def facts_of(folder, prompts):
     table = next((path for path in tables if path.is_file() and path.suffix.lower() != ".json"), None)
     for _, row in rows_of(table) if table else ():
         if isinstance(row, dict) and isinstance(row.get("file_name"), str):
-            found[clean(row["file_name"])] = str(row.get("video_category") or ""), modality_of(row.get("factors"))
+            found[row["file_name"]] = str(row.get("video_category") or ""), modality_of(row.get("factors"))
     return found
 
 

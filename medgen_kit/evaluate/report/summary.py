@@ -2,7 +2,7 @@
 
 from .. import metrics
 from ..result import aggregate
-from .items import NOT_PLAIN, NO_FILE, OUTSIDE
+from .items import NOT_PLAIN, NO_FILE
 from .rows import result_of
 
 BY_FRAMES = ("subject_consistency", "background_consistency")          # VBench weighs longer clips more, with one process or always
@@ -49,7 +49,7 @@ def counts_of(rows, has_prompts):
             "no_score": sum(row["scores"] is None for row in rows),
             "some_missing": sum(row["scores"] is not None and bool(row["reasons"]) for row in rows),
             "without_prompt": sum(row["prompt"] is None for row in rows) if has_prompts else len(rows),
-            "without_file": sum(row["problem"] in (NO_FILE, NOT_PLAIN, OUTSIDE) for row in rows)}
+            "without_file": sum(row["problem"] in (NO_FILE, NOT_PLAIN) for row in rows)}
 
 
 def notes_of(rows, counts, controls, names):
