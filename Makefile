@@ -19,7 +19,7 @@ help:
 	@echo "make course NAME=monday     into runs/monday"
 	@echo "make course SEED=5          with another seed (into the same run folder, unless NAME is given too)"
 	@echo "make site                   the course as a web site that needs no network, with the lessons of runs/cpu, in build/site"
-	@echo "make site TEACHER=1         with solutions and answer keys"
+	@echo "make site TEACHER=1         with solutions and answer keys, in build/site-teacher"
 	@echo "make slides                 a deck for each lesson, in build/slides (the site holds them too)"
 	@echo "make test                   ruff, unit tests, notebook contract, nbval on every notebook, Chromium"
 	@echo "make test-browser           the blind study in a headless Chromium (make test runs it too where there is one)"

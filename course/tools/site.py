@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,36 +25,45 @@ from medgen_kit.clip import write_text                                    # noqa
 from medgen_kit.errors import KitError                                    # noqa: E402
 
 SITE = ROOT / "course" / "site"
-OUT = ROOT / "build" / "site"
+OUT = {False: ROOT / "build" / "site", True: ROOT / "build" / "site-teacher"}          # by whether it is for teachers
 SCRIPTS = ("@jupyter-widgets/html-manager", "requirejs", "mathjax")
 NAMES = {"README.md": "Handbook <README>", "course/README": "Overview <course/README>"}        # in the list of pages
 TOLD = 20                        # faults that are told
 
 
-def build(run="cpu", out=OUT, teacher=False, root=ROOT, say=print):
-    """Build the site into `out`; returns the path of its start page.
+def build(run="cpu", out=None, teacher=False, root=ROOT, say=print):
+    """Build the site into `out`, which is replaced when all went well; returns the path of its start page.
 
-    run: name of a run folder. teacher: with solutions and answer keys. root: the repository. say: prints a line.
-    Raises KitError: Sphinx is missing or warns, a link leads nowhere, a picture has no alt text, a page would load from outside.
+    run: name of a run folder. out: by default build/site, for teachers build/site-teacher. teacher: with solutions and answer keys.
+    root: the repository. say: prints a line. Raises KitError: Sphinx is missing or warns, a link leads nowhere, a picture has no alt
+    text, a page would load from outside, `out` holds something else than a site.
     """
-    started, out = time.time(), Path(out)
-    folder = out.with_name(f"{out.name}-source")
-    source = Source(folder, root, teacher)
-    notebooks, fresh = lessons([root / page for page in source.lessons], run)
-    say(f"{len(source.pages)} pages. {fresh}")
-    source.write(notebooks, slides=bool(notebooks))
-    dress(source)
-    sphinx(folder, out)
-    if notebooks:
-        slides.write(notebooks, out / "slides")
-    faults, outside = site_check.problems(out)
-    if faults:
-        more = f"\n  and {len(faults) - TOLD} more" if len(faults) > TOLD else ""
-        raise KitError("the site has faults:\n  " + "\n  ".join(faults[:TOLD]) + more)
-    shutil.rmtree(folder)
+    started, out = time.time(), Path(out or OUT[teacher])
+    slides.refuse_others(out, "course.js")
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=made(out.parent)) as work:
+        source, finished = Source(Path(work) / "source", root, teacher), Path(work) / "html"
+        notebooks, fresh = lessons([root / page for page in source.lessons], run)
+        say(f"{len(source.pages)} pages. {fresh}")
+        source.write(notebooks, slides=bool(notebooks))
+        dress(source)
+        sphinx(source.folder, finished)
+        if notebooks:
+            slides.write(notebooks, finished / "slides")
+        faults, outside = site_check.problems(finished)
+        if faults:
+            more = f"\n  and {len(faults) - TOLD} more" if len(faults) > TOLD else ""
+            raise KitError("the site has faults:\n  " + "\n  ".join(faults[:TOLD]) + more)
+        shutil.rmtree(out, ignore_errors=True)
+        os.replace(finished, out)
     say(f"Links inside the site hold, every picture has its words. {len(outside)} links lead to other sites; they were not fetched.")
     say(f"The site took {time.time() - started:.0f} s: {out / 'index.html'}")
     return out / "index.html"
+
+
+def made(folder):
+    """The folder, made when it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def dress(source):
@@ -94,7 +104,6 @@ def start_page(source):
 
 def sphinx(folder, out):
     """Run Sphinx, warnings as errors. KitError with its words when it fails."""
-    shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "2", "-b", "html", "-d", str(folder / ".doctrees"),
                str(folder), str(out)]
     try:
@@ -111,7 +120,7 @@ def main(arguments=None):
     """The command line; the exit code is 0, or 1 when the site could not be built."""
     parser = argparse.ArgumentParser(description="Build the course's web site, which needs no network to be read.")
     parser.add_argument("--run", default="cpu", help="the run whose executed lessons are shown (default: cpu)")
-    parser.add_argument("--out", type=Path, default=OUT, help="folder of the site (default: build/site); it is replaced")
+    parser.add_argument("--out", type=Path, help="folder of the site (default: build/site, or build/site-teacher)")
     parser.add_argument("--teacher", action="store_true", help="with solutions and answer keys; do not publish this one")
     given = parser.parse_args(arguments)
     try:

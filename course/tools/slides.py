@@ -30,11 +30,12 @@ SCRIPTS = ("reveal.js", "mathjax")
 def write(notebooks, out=OUT):
     """Write NAME.html for each notebook and index.html into `out`; returns {name: number of slides}.
 
-    notebooks: {name: notebook with its outputs}. The folder is replaced. KitError when the scripts cannot be fetched.
+    notebooks: {name: notebook with its outputs}. The folder is replaced. KitError when it holds something else, or the scripts cannot be fetched.
     """
     from plotly.offline import get_plotlyjs
 
     out = Path(out)
+    refuse_others(out, "slides.css")
     shutil.rmtree(out, ignore_errors=True)
     static, frame, counts = out / "_static", (SITE / "slides.html").read_text(encoding="utf-8"), {}
     vendor(SCRIPTS, static)
@@ -54,6 +55,12 @@ def write(notebooks, out=OUT):
                     for name, title in titles.items())
     write_text(out / "index.html", (SITE / "slides_index.html").read_text(encoding="utf-8").replace("<!-- decks -->", items))
     return counts
+
+
+def refuse_others(out, mark):
+    """KitError when `out` holds something that was not made here, which would be lost. mark: a file that what is made here has in _static."""
+    if out.exists() and not (out / "_static" / mark).is_file() and (out.is_file() or any(out.iterdir())):
+        raise KitError(f"{out} holds something else, and would be replaced as a whole. Name a new folder after --out.")
 
 
 def section(slide):

@@ -72,7 +72,8 @@ def test_the_site_of_a_small_repository(small, no_npm, tmp_path, monkeypatch):
     said = []
     start = site.build("cpu", tmp_path / "site", root=small, say=said.append)
     home = start.parent
-    assert "0 of 1 lessons have the outputs of the run cpu" in said[0] and not (tmp_path / "site-source").exists()
+    assert "0 of 1 lessons have the outputs of the run cpu" in said[0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["repository", "site"]
     lesson = (home / "notebooks/00_start_here.html").read_text()
     assert 'alt="One white dot."' in lesson and "../course/glossary.html#dot" in lesson and "mathjax.js" in lesson
     assert (home / "slides/00_start_here.html").is_file() and 'href="../slides/00_start_here.html"' in lesson
@@ -108,10 +109,23 @@ def test_only_a_teacher_gets_answers(small):
 def test_what_is_broken_fails_the_build(small, no_npm, tmp_path, monkeypatch, text, told):
     monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path / "runs"))
     (small / "course/syllabus.md").write_text(f"# Syllabus\n\n{text}\n")
+    (tmp_path / "site/_static").mkdir(parents=True)
+    (tmp_path / "site/_static/course.js").touch()
+    (tmp_path / "site/index.html").write_text("the site of yesterday")
     with pytest.raises(KitError) as error:
         site.build("cpu", tmp_path / "site", root=small, say=lambda line: None)
+    assert (tmp_path / "site/index.html").read_text() == "the site of yesterday"
     assert all(words in str(error.value) for words in told), error.value
     assert str(error.value).count("\n") == len(told), "and nothing else is wrong"
+
+
+def test_a_folder_that_is_no_site_is_left_alone(small, no_npm, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis/chapter.md").write_text("mine")
+    for write in (lambda out: site.build("cpu", out, root=small), lambda out: site.slides.write({}, out)):
+        with pytest.raises(KitError, match="holds something else"):
+            write(tmp_path / "thesis")
+    assert (tmp_path / "thesis/chapter.md").read_text() == "mine"
 
 
 def test_all_links_of_the_real_pages_hold(tmp_path):
