@@ -215,6 +215,39 @@ def test_a_missing_answer_and_a_new_pair_take_the_focus(browser, tmp_path):
         server.stop()
 
 
+def test_a_closed_page_ends_its_process_and_keeps_what_was_stored_just_before(browser, tmp_path):
+    server = Server(make_study(tmp_path, pairs=3))
+    server.start()
+    try:
+        rater = Rater(browser, server, 0)
+        rater.enter()
+        rater.page.click("text=Start")
+        rater.wait_for(1)
+        first, = children(server.process.pid)
+        rater.page.reload()
+        rater.page.wait_for_selector("text=Which video is better?")
+        wait_until(lambda: not alive(first) and len(children(server.process.pid)) == 1)          # loaded anew: the old process ends
+        rater.page.click("text=Start")
+        rater.wait_for(1)
+        rater.fill(1)
+        wait_until(lambda: count(server.folder, "SELECT count(*) FROM drafts WHERE entered NOT LIKE '%null%'") == 1)
+        time.sleep(0.4)
+        other = sqlite3.connect(server.folder / store.FILE, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")                                          # somebody else is writing for a while
+        rater.store()
+        rater.page.close(run_before_unload=True)
+        time.sleep(6)
+        assert count(server.folder, "SELECT count(*) FROM answers") == 0 and len(children(server.process.pid)) == 1
+        other.execute("ROLLBACK")
+        other.close()
+        wait_until(lambda: count(server.folder, "SELECT count(*) FROM answers") == 5)
+        wait_until(lambda: not children(server.process.pid))
+    finally:
+        server.stop()
+    told = server.process.stdout.read().splitlines()
+    assert len(told) == 1 and told[0].startswith("Serving on")
+
+
 def wait_until(true, seconds=20):
     """Wait for something that is asked again and again."""
     end = time.monotonic() + seconds

@@ -138,14 +138,15 @@ def test_no_request_brings_a_token_or_a_traceback_to_the_terminal(folder):
     kernel = "/api/kernels/aaaaaaaa-0000-0000-0000-000000000000"
     for method, place in (("POST", "/"), ("PUT", "/"), ("GET", "/voila/templates/web/page.js"), ("GET", "/voila/templates/"),
                           ("GET", "/voila/templates/lab/static/%2e%2e/%2e%2e/page.ipynb"), ("GET", "/voila/static/../../x"),
-                          ("GET", kernel), ("GET", kernel + "/channels"), ("GET", "/nothing")):
+                          ("GET", kernel), ("GET", kernel + "/channels"), ("GET", "/nothing"),
+                          ("POST", kernel.replace("/api/kernels", "/voila/api/shutdown"))):
         line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
         line.request(method, f"{place}?rater={token}")
         got.append(line.getresponse().status)
         line.close()
     server.stop()
     told = server.process.stdout.read()
-    assert got == [403, 403, 404, 404, 404, 403, 404, 404, 404]
+    assert got == [403, 403, 404, 404, 404, 403, 404, 404, 404, 204]
     assert "POST /?..." in told and token not in told and "Traceback" not in told and "Uncaught" not in told
 
 

@@ -4,6 +4,7 @@ Each rater's page has a process of its own (about 70 MB), so raters neither wait
 When the server is killed, stored answers and drafts stay; the pages wait, and open again by themselves when it is back.
 """
 
+import asyncio
 import errno
 import logging
 import os
@@ -19,6 +20,7 @@ from jupyter_server import DEFAULT_STATIC_FILES_PATH
 from tornado.web import HTTPError
 from traitlets.config import Config
 from voila.app import Voila
+from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 from voila.static_file_handler import AllowListFileHandler, TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
@@ -31,6 +33,7 @@ WEB = Path(__file__).with_name("web")
 PAGE = WEB / "page.ipynb"
 WIDGETS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
 IDLE = 300                                   # seconds after which the process of a closed page ends
+LINGER = 2                                   # seconds in which what a page sent before it was closed comes in
 HEADERS = {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
@@ -63,6 +66,28 @@ class RaterPage(TornadoVoilaHandler):
             await super().get(path)
 
 
+class PageClosed(VoilaShutdownKernelHandler):
+    """What a page sends when it is closed or loaded anew: its process ends, when all that the page sent before is done.
+
+    Only the page knows the random name of its process, and that name is the permission; a cookie is not asked for.
+    """
+
+    def check_xsrf_cookie(self):
+        """Nothing to check."""
+
+    async def post(self, kernel_id):
+        await asyncio.sleep(LINGER)
+        for _ in range(2 * store.WAIT):
+            if kernel_id not in self.kernel_manager or self.kernel_manager.get_kernel(kernel_id).execution_state != "busy":
+                break
+            await asyncio.sleep(0.5)
+        if kernel_id in self.kernel_manager:
+            await super().post(kernel_id)
+        else:
+            self.set_status(204)
+            self.finish()
+
+
 class PageFiles(TemplateStaticFileHandler):
     """The files of the page itself, TEMPLATE/static/FILE; whatever else is asked for is not there."""
 
@@ -77,6 +102,11 @@ def no_query(record):
     """A filter of the server's reports: an address without its query, which holds a rater's token."""
     record.msg, record.args = re.sub(r"\?[^\s'\"]*", "?...", record.getMessage()), ()
     return True
+
+
+def of_use(record):
+    """A filter of the server's reports: not that Jupyter's time for an answer to a ping, in milliseconds, is no such time in Tornado."""
+    return "websocket_ping_timeout" not in record.getMessage()
 
 
 class StudyServer(Voila):
@@ -94,7 +124,7 @@ class StudyServer(Voila):
     def init_handlers(self):
         own = set(self.identity_provider.get_handlers())
         kept = [row for row in super().init_handlers() if tuple(row[:2]) not in own and row[1] is not AllowListFileHandler]
-        ours = {TornadoVoilaHandler: RaterPage, TemplateStaticFileHandler: PageFiles}
+        ours = {TornadoVoilaHandler: RaterPage, TemplateStaticFileHandler: PageFiles, VoilaShutdownKernelHandler: PageClosed}
         return [(row[0], ours.get(row[1], row[1]), *row[2:]) for row in kept]
 
 
@@ -122,6 +152,7 @@ def serve(folder, port=None, host="127.0.0.1", say=print):
     server.initialize([])
     for name in ("tornado.access", "tornado.application", "tornado.general", server.log.name):
         logging.getLogger(name).addFilter(no_query)
+    logging.getLogger("tornado.general").addFilter(of_use)
     if host not in HERE:
         say(f"Warning: {host} lets every machine of the network in, and a rater's link is then the only lock. Put a server with TLS "
             "(https) in front, or use an SSH tunnel.")
