@@ -30,7 +30,8 @@ SCRIPTS = ("reveal.js", "mathjax")
 def write(notebooks, out=OUT):
     """Write NAME.html for each notebook and index.html into `out`; returns {name: number of slides}.
 
-    notebooks: {name: notebook with its outputs}. The folder is replaced. KitError when it holds something else, or the scripts cannot be fetched.
+    notebooks: {name: notebook with its outputs}. The folder is replaced.
+    KitError when it holds something else, or the scripts cannot be fetched.
     """
     from plotly.offline import get_plotlyjs
 
@@ -58,7 +59,7 @@ def write(notebooks, out=OUT):
 
 
 def refuse_others(out, mark):
-    """KitError when `out` holds something that was not made here, which would be lost. mark: a file that what is made here has in _static."""
+    """KitError when `out` holds something that was not made here. mark: a file that what is made here has in _static."""
     if out.exists() and not (out / "_static" / mark).is_file() and (out.is_file() or any(out.iterdir())):
         raise KitError(f"{out} holds something else, and would be replaced as a whole. Name a new folder after --out.")
 
