@@ -46,6 +46,11 @@ def free_port():
         return one.getsockname()[1]
 
 
+def hears_interrupts():
+    """What a background job of a shell ignores, the process that this starts does not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Server:
     """`medgen-kit study serve` as a process of its own."""
 
@@ -56,7 +61,7 @@ class Server:
     def start(self):
         """Start, and wait until the port answers."""
         self.process = subprocess.Popen([sys.executable, "-m", "medgen_kit", "study", "serve", str(self.folder), "--port", str(self.port)],
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=hears_interrupts)
         for _ in range(300):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return
