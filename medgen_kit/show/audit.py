@@ -13,7 +13,7 @@ import numpy as np
 from .. import video
 from ..errors import KitError, VideoError
 from . import movies, strips
-from .bundle import is_notebook, png, send_image
+from .bundle import is_notebook, png, send_image, starter
 
 ANSWERS = {"1": "clean", "2": "slightly noisy", "3": "bad"}
 LIMIT_KB = 1500                  # of one clip on its way to the page; a Jupyter server drops more than 1 MB a second over three seconds
@@ -42,10 +42,9 @@ KEYS = """(function find(mark, tries) {
   });
 })(this, 100)"""
 FIT = "max-width:min(100%, 640px); max-height:60vh"
-PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
 PAD = ('<div tabindex="0" role="note" aria-label="Keys of the spot check" style="padding:6px 10px; border:1px dashed currentColor; '
        'border-radius:6px; max-width:640px; cursor:pointer">Keys: <b>1</b> clean, <b>2</b> slightly noisy, <b>3</b> bad, <b>u</b> undo. '
-       f'Click here once to use them.<img alt="" width="1" height="1" src="{PIXEL}" onload="{html.escape(KEYS, True)}"></div>')
+       f"Click here once to use them.{starter(KEYS)}</div>")
 
 
 def spot_check(items, film, on_answer, on_undo=None, answered=()):

@@ -93,6 +93,12 @@ def image_tag(image, alt, limit_kb=LIMIT_KB):
             f'src="data:{mime};base64,{base64.b64encode(data).decode()}">')
 
 
+def starter(script):
+    """HTML that runs JavaScript once it is drawn in a widget, where <script> is ignored: `this` is an invisible image of one pixel."""
+    pixel = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
+    return f'<img alt="" width="1" height="1" src="{pixel}" onload="{html.escape(script, True)}">'
+
+
 def png(image):
     """PNG bytes of a Pillow image."""
     buffer = io.BytesIO()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import KitError
 from . import audit, strips, tables
-from .bundle import encode, is_notebook, send_image
+from .bundle import image_tag, is_notebook, send_image
 
 ALL, UNKNOWN = "all categories", "not known"
 FIRST = 10                                # rows of the table that a page without widgets shows
@@ -186,9 +186,8 @@ class ReportView:
         frames = self.frames(file)
         if frames is None:
             return ""
-        mime, data = encode(strips.filmstrip_image(strips.pick(frames, 8), labels=[""] * min(8, len(frames)), columns=8))
-        return (f'<p><img style="max-width:100%" alt="Filmstrip of {html.escape(alt, True)}" '
-                f'src="data:{mime};base64,{base64.b64encode(data).decode()}"></p>')
+        picture = strips.filmstrip_image(strips.pick(frames, 8), labels=[""] * min(8, len(frames)), columns=8)
+        return f"<p>{image_tag(picture, f'Filmstrip of {alt}')}</p>"
 
     def scores(self, row):
         """Rows of the table under the player: metric, this clip, all clips, real clips, and why there is no value."""

@@ -5,7 +5,7 @@ import html
 import numpy as np
 
 from ..errors import KitError
-from .bundle import image_tag, is_notebook
+from .bundle import image_tag, is_notebook, starter
 from .charts import COLOURS, figure
 from .movies import film_tag, player
 from .strips import filmstrip_image
@@ -17,8 +17,7 @@ DRAWN = {"o": '<circle r="5"/>', "s": '<rect x="-4.5" y="-4.5" width="9" height=
          "*": '<path d="M0-7 2-2H7L3 1 5 6 0 3-5 6-3 1-7-2H-2z"/>', "X": '<path d="M-6-4-4-6 0-2 4-6 6-4 2 0 6 4 4 6 0 2-4 6-6 4-2 0z"/>',
          "d": '<path d="M0-7 4 0 0 7-4 0z"/>', "H": '<path d="M0-6 5-3V3L0 6-5 3V-3z"/>'}
 
-# A click writes the point's number into the field below the map, as typing would; the kernel answers. An image of one pixel starts this.
-PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
+# A click writes the point's number into the field below the map, as typing would; the kernel answers.
 CLICK = """(function (mark) {
   var root = mark.closest('.medgen-clip-map');
   if (!root || root.dataset.ready) return;
@@ -131,8 +130,7 @@ class ClipMap:
         board, place = widgets.HTML(self.picture()), widgets.HTML()
         field = widgets.BoundedIntText(value=0, min=0, max=len(self.clips), description="clip number",
                                        style={"description_width": "initial"})
-        start = widgets.HTML(f'{self.key()}<br>Click a point, or type a number and press Enter.'
-                             f'<img alt="" width="1" height="1" src="{PIXEL}" onload="{html.escape(CLICK, True)}">')
+        start = widgets.HTML(f"{self.key()}<br>Click a point, or type a number and press Enter.{starter(CLICK)}")
 
         def choose(change):
             board.value = self.picture(change["new"])

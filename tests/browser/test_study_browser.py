@@ -23,6 +23,19 @@ def server(tmp_path_factory):
     made.stop()
 
 
+@pytest.fixture
+def small(browser, tmp_path):
+    """(a server with a study of three pairs, a rater who has opened the link)."""
+    made = Server(make_study(tmp_path, pairs=3))
+    made.start()
+    try:
+        rater = Rater(browser, made, 0)
+        rater.enter()
+        yield made, rater
+    finally:
+        made.stop()
+
+
 def count(folder, query, *values):
     with sqlite3.connect(folder / store.FILE) as base:
         return base.execute(query, values).fetchone()[0]
@@ -140,110 +153,92 @@ def test_two_raters_finish_while_the_server_is_killed(browser, server):
     check_the_end(server, one)
 
 
-def test_a_page_whose_process_ends_opens_again_and_loses_nothing(browser, tmp_path):
-    server = Server(make_study(tmp_path, pairs=3))
-    server.start()
-    try:
-        rater = Rater(browser, server, 0)
-        rater.enter()
-        rater.page.click("text=Start")
-        rater.wait_for(1)
-        rater.fill(1)
-        wait_until(lambda: count(server.folder, "SELECT count(*) FROM drafts WHERE entered NOT LIKE '%null%'") == 1)
-        for process in children(server.process.pid):
-            os.kill(process, signal.SIGKILL)                                      # the server lives on
-        rater.store()                                                             # nobody hears this
-        rater.page.wait_for_selector("text=Which video is better?")               # the page opens again by itself
-        rater.page.click("text=Start")
-        rater.wait_for(1)
-        assert [rater.page.locator(".kit-group").nth(group).locator("input:checked").count() for group in range(5)] == [1] * 5
-        time.sleep(0.4)
-        rater.store()
-        rater.wait_for(2)
-        (clip := server.folder / rater.rows[2]["second"]).rename(tmp_path / "away")
-        rater.fill(2)
-        time.sleep(0.4)
-        rater.store()                                                             # the next pair can not be shown
-        rater.page.wait_for_selector(".kit-bad:has-text('can not be read')")
-        rater.page.locator(".kit-group").nth(4).locator("label:has(input)").nth((rater.choice(2)[4] + 1) % 3).click()
-        rater.fill(2)
-        (tmp_path / "away").rename(clip)
-        rater.store()
-        rater.wait_for(3)
-        study.renew(server.folder, rater.name)
-        rater.fill(3, groups=(0,))
-        rater.page.wait_for_selector("text=this link has ended")
-        assert rater.page.locator("video").count() == 0
-        own = {(row["item"], row["question"], row["clip"]): row["answer"] for row in study.answers(server.folder)}
-        plan = {where: answer for where, answer in rater.expected().items() if where[0] != rater.rows[2]["item"]}
-        assert own == plan
-    finally:
-        server.stop()
+def test_a_page_whose_process_ends_opens_again_and_loses_nothing(small, tmp_path):
+    server, rater = small
+    rater.page.click("text=Start")
+    rater.wait_for(1)
+    rater.fill(1)
+    wait_until(lambda: count(server.folder, "SELECT count(*) FROM drafts WHERE entered NOT LIKE '%null%'") == 1)
+    for process in children(server.process.pid):
+        os.kill(process, signal.SIGKILL)                                      # the server lives on
+    rater.store()                                                             # nobody hears this
+    rater.page.wait_for_selector("text=Which video is better?")               # the page opens again by itself
+    rater.page.click("text=Start")
+    rater.wait_for(1)
+    assert [rater.page.locator(".kit-group").nth(group).locator("input:checked").count() for group in range(5)] == [1] * 5
+    time.sleep(0.4)
+    rater.store()
+    rater.wait_for(2)
+    (clip := server.folder / rater.rows[2]["second"]).rename(tmp_path / "away")
+    rater.fill(2)
+    time.sleep(0.4)
+    rater.store()                                                             # the next pair can not be shown
+    rater.page.wait_for_selector(".kit-bad:has-text('can not be read')")
+    rater.page.locator(".kit-group").nth(4).locator("label:has(input)").nth((rater.choice(2)[4] + 1) % 3).click()
+    rater.fill(2)
+    (tmp_path / "away").rename(clip)
+    rater.store()
+    rater.wait_for(3)
+    study.renew(server.folder, rater.name)
+    rater.fill(3, groups=(0,))
+    rater.page.wait_for_selector("text=this link has ended")
+    assert rater.page.locator("video").count() == 0
+    own = {(row["item"], row["question"], row["clip"]): row["answer"] for row in study.answers(server.folder)}
+    plan = {where: answer for where, answer in rater.expected().items() if where[0] != rater.rows[2]["item"]}
+    assert own == plan
 
 
-def test_a_missing_answer_and_a_new_pair_take_the_focus(browser, tmp_path):
-    server = Server(make_study(tmp_path, pairs=3))
-    server.start()
-    try:
-        rater = Rater(browser, server, 0)
-        rater.enter()
-        assert "moves on to the next question" in rater.page.inner_text(".kit-text")
-        rater.page.click("text=Start")
-        rater.wait_for(1)
-        group = "[...document.querySelectorAll('.kit-group')].indexOf(document.activeElement)"
-        rater.page.wait_for_function(f"{group} === 0")                            # with the mouse too: the question, not one of its answers
-        rater.page.keyboard.press("ArrowDown")
-        assert rater.page.locator(".kit-group input:checked").count() == 0        # the arrow keys scroll then
-        rater.page.keyboard.press("1")
-        assert focus(rater.page)[:2] == ("radio", 1)
-        rater.fill(1, groups=(0, 1, 3))
-        time.sleep(0.4)
-        rater.store()
-        rater.page.wait_for_selector("text=Please answer this too")
-        rater.page.wait_for_function(f"{group} === 2")
-        invalid = "[...document.querySelectorAll('.kit-group')].map((one) => one.getAttribute('aria-invalid')).join()"
-        rater.page.wait_for_function(f"{invalid} === 'false,false,true,false,true'")
-        rater.page.keyboard.press("Tab")
-        assert focus(rater.page) == ("radio", 2, 0)                               # no player lies between
-        rater.fill(1, groups=(2,))
-        rater.page.wait_for_function(f"{invalid} === 'false,false,false,false,true'")
-        rater.fill(1, groups=(4,))
-        rater.store()
-        rater.wait_for(2)
-        rater.page.wait_for_function(f"{group} === 0")
-    finally:
-        server.stop()
+def test_a_missing_answer_and_a_new_pair_take_the_focus(small):
+    _, rater = small
+    assert "moves on to the next question" in rater.page.inner_text(".kit-text")
+    rater.page.click("text=Start")
+    rater.wait_for(1)
+    group = "[...document.querySelectorAll('.kit-group')].indexOf(document.activeElement)"
+    rater.page.wait_for_function(f"{group} === 0")                            # with the mouse too: the question, not one of its answers
+    rater.page.keyboard.press("ArrowDown")
+    assert rater.page.locator(".kit-group input:checked").count() == 0        # the arrow keys scroll then
+    rater.page.keyboard.press("1")
+    assert focus(rater.page)[:2] == ("radio", 1)
+    rater.fill(1, groups=(0, 1, 3))
+    time.sleep(0.4)
+    rater.store()
+    rater.page.wait_for_selector("text=Please answer this too")
+    rater.page.wait_for_function(f"{group} === 2")
+    invalid = "[...document.querySelectorAll('.kit-group')].map((one) => one.getAttribute('aria-invalid')).join()"
+    rater.page.wait_for_function(f"{invalid} === 'false,false,true,false,true'")
+    rater.page.keyboard.press("Tab")
+    assert focus(rater.page) == ("radio", 2, 0)                               # no player lies between
+    rater.fill(1, groups=(2,))
+    rater.page.wait_for_function(f"{invalid} === 'false,false,false,false,true'")
+    rater.fill(1, groups=(4,))
+    rater.store()
+    rater.wait_for(2)
+    rater.page.wait_for_function(f"{group} === 0")
 
 
-def test_a_closed_page_ends_its_process_and_keeps_what_was_stored_just_before(browser, tmp_path):
-    server = Server(make_study(tmp_path, pairs=3))
-    server.start()
-    try:
-        rater = Rater(browser, server, 0)
-        rater.enter()
-        rater.page.click("text=Start")
-        rater.wait_for(1)
-        first, = children(server.process.pid)
-        rater.page.reload()
-        rater.page.wait_for_selector("text=Which video is better?")
-        wait_until(lambda: not alive(first) and len(children(server.process.pid)) == 1)          # loaded anew: the old process ends
-        rater.page.click("text=Start")
-        rater.wait_for(1)
-        rater.fill(1)
-        wait_until(lambda: count(server.folder, "SELECT count(*) FROM drafts WHERE entered NOT LIKE '%null%'") == 1)
-        time.sleep(0.4)
-        other = sqlite3.connect(server.folder / store.FILE, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")                                          # somebody else is writing for a while
-        rater.store()
-        rater.page.close(run_before_unload=True)
-        time.sleep(6)
-        assert count(server.folder, "SELECT count(*) FROM answers") == 0 and len(children(server.process.pid)) == 1
-        other.execute("ROLLBACK")
-        other.close()
-        wait_until(lambda: count(server.folder, "SELECT count(*) FROM answers") == 5)
-        wait_until(lambda: not children(server.process.pid))
-    finally:
-        server.stop()
+def test_a_closed_page_ends_its_process_and_keeps_what_was_stored_just_before(small):
+    server, rater = small
+    rater.page.click("text=Start")
+    rater.wait_for(1)
+    first, = children(server.process.pid)
+    rater.page.reload()
+    rater.page.wait_for_selector("text=Which video is better?")
+    wait_until(lambda: not alive(first) and len(children(server.process.pid)) == 1)          # loaded anew: the old process ends
+    rater.page.click("text=Start")
+    rater.wait_for(1)
+    rater.fill(1)
+    wait_until(lambda: count(server.folder, "SELECT count(*) FROM drafts WHERE entered NOT LIKE '%null%'") == 1)
+    time.sleep(0.4)
+    other = sqlite3.connect(server.folder / store.FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")                                          # somebody else is writing for a while
+    rater.store()
+    rater.page.close(run_before_unload=True)
+    time.sleep(6)
+    assert count(server.folder, "SELECT count(*) FROM answers") == 0 and len(children(server.process.pid)) == 1
+    other.execute("ROLLBACK")
+    other.close()
+    wait_until(lambda: count(server.folder, "SELECT count(*) FROM answers") == 5)
+    wait_until(lambda: not children(server.process.pid))
     told = server.process.stdout.read().splitlines()
     assert len(told) == 1 and told[0].startswith("Serving on")
 
