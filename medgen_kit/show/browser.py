@@ -5,13 +5,10 @@ from collections import Counter
 
 from ..errors import KitError
 from .bundle import image_tag, is_notebook
+from .finder import Finder, menu
 from .movies import film_tag, load, player
 from .strips import filmstrip_image, pick
 from .tables import cells, page, table
-
-EVERY = "all"
-LISTED = 200                     # clips in the list of the browser; a narrower search shows the others
-
 
 def explorer(clips, kind=None):
     """Show a browser over a list of Clip: words to search, menus of kinds and concepts, a list, and the chosen clip with its record.
@@ -27,7 +24,7 @@ def explorer(clips, kind=None):
         return
     from IPython.display import display
 
-    display(Explorer(clips, kind).view)
+    display(finder(clips, kind).view)
 
 
 def explorer_page(clip):
@@ -67,57 +64,26 @@ def record(clip):
     return {key: value for key, value in facts.items() if value}
 
 
-class Explorer:
-    """The widget behind `explorer`. view: what is shown; words, kind, concept: the filters; list: the clips that are left."""
+def finder(clips, kind=kind_of):
+    """The widget behind `explorer`."""
+    concepts = Counter(concept for clip in clips for concept in set(clip.concepts))
 
-    def __init__(self, clips, kind=kind_of):
-        import ipywidgets as widgets
-
-        self.clips, self.kind_of = list(clips), kind
-        wide = {"style": {"description_width": "initial"}}
-        concepts = Counter(concept for clip in clips for concept in set(clip.concepts))
-        self.words = widgets.Text(description="search", placeholder="words of a caption", continuous_update=False, **wide)
-        self.kind = widgets.Dropdown(options=self.menu(Counter(map(kind, clips))), description="kind", **wide)
-        self.concept = widgets.Dropdown(options=self.menu(concepts), description="concept", **wide)
-        self.said, self.place = widgets.HTML(), widgets.HTML()
-        self.list = widgets.Select(rows=8, layout={"width": "min(100%, 760px)"})
-        for widget in (self.words, self.kind, self.concept):
-            widget.observe(self.fill, "value")
-        self.list.observe(lambda change: self.show(change["new"]), "value")
-        filters = widgets.HBox([self.words, self.kind, self.concept], layout={"flex_flow": "row wrap"})
-        self.view = widgets.VBox([filters, self.said, self.list, self.place])
-        self.fill()
-
-    @staticmethod
-    def menu(counts):
-        """Options of a menu, commonest first."""
-        return [(EVERY, ""), *((f"{name} ({count})", name) for name, count in counts.most_common())]
-
-    def fill(self, _=None):
-        """Apply the filters to the list. Nothing is drawn before the reader chooses."""
-        self.left = found(self.clips, self.words.value, self.kind.value, self.concept.value, self.kind_of)
-        self.list.options = [("choose a clip", -1), *((self.line(clip), k) for k, clip in enumerate(self.left[:LISTED]))]
-        more = f"; the first {LISTED} are listed" if len(self.left) > LISTED else ""
-        self.said.value = f'<span role="status">{len(self.left)} of {len(self.clips)} clips{more}</span>'
-        self.list.value = -1
-
-    def line(self, clip):
-        """A clip in the list."""
+    def line(clip):
         text = clip.brief_caption or clip.video_name
-        return f"{self.kind_of(clip)}: {text[:110]}{'...' * (len(text) > 110)}"
+        return f"{kind(clip)}: {text[:110]}{'...' * (len(text) > 110)}"
 
-    def show(self, number):
-        """Show clip `number` of the list; -1 clears the place."""
-        if number is None or number < 0:
-            self.place.value = ""
-            return
-        clip = self.left[number]
-        try:
-            frames, fps = load(clip, clip.fps)
-        except (KitError, OSError) as error:
-            self.place.value = f'<p role="alert">This clip can not be shown: {html.escape(str(error))}</p>'
-            return
-        text = described(clip)
-        strip = image_tag(filmstrip_image(pick(frames, 8), labels=[""] * min(8, len(frames)), columns=8), text)
-        self.place.value = (f"<h4>{html.escape(clip.video_name)}</h4>{strip}<br>{film_tag(frames, text, fps)}"
-                            f"{page(*cells([{'field': key, 'value': value} for key, value in record(clip).items()]))}")
+    return Finder("clip", len(clips), {"kind": (menu(Counter(map(kind, clips)).most_common()), ""),
+                                       "concept": (menu(concepts.most_common()), "")},
+                  lambda words, of_kind, concept: found(clips, words, of_kind, concept, kind), line, watched)
+
+
+def watched(clip, _words=""):
+    """HTML of one clip: its filmstrip, a player and its record; a sentence where its file can not be read any more."""
+    try:
+        frames, fps = load(clip, clip.fps)
+    except (KitError, OSError) as error:
+        return f'<p role="alert">This clip can not be shown: {html.escape(str(error))}</p>'
+    text = described(clip)
+    strip = image_tag(filmstrip_image(pick(frames, 8), labels=[""] * min(8, len(frames)), columns=8), text)
+    rows = page(*cells([{"field": key, "value": value} for key, value in record(clip).items()]))
+    return f"<h4>{html.escape(clip.video_name)}</h4>{strip}<br>{film_tag(frames, text, fps)}{rows}"

@@ -4,14 +4,13 @@ Every picture repeats `label`, which says whether the table is the dataset's or 
 """
 
 import html
-import math
 import re
 
 from .bundle import is_notebook
 from .charts import COLOURS, figure, plotly
+from .finder import Finder, menu
 from .tables import cells, page, table
 
-PAGE = 10                        # rows of the caption browser that are seen at a time
 MENU = 300                       # concepts in its menu, commonest first
 LONG = 110                       # letters of a caption in a list
 FIELDS = {"duration": "length (s)", "fps": "frames a second", "bit_rate": "bits a second", "aesthetic_score": "aesthetic score",
@@ -136,7 +135,7 @@ def caption_browser(explored, words="", category="", concept="", copies=False):
     if is_notebook():
         from IPython.display import display
 
-        display(CaptionBrowser(explored, words, category, concept, copies).view)
+        display(finder(explored, words, category, concept, copies).view)
 
 
 def caption_page(explored, row):
@@ -151,62 +150,19 @@ def line(explored, row):
     return {"row": f"{row}", "category": known["video_category"] or "", "brief caption": text[:LONG] + "..." * (len(text) > LONG)}
 
 
-class CaptionBrowser:
-    """The widget behind `caption_browser`. view: what is shown; words, category, concept, copies: the filters; rows: what they leave."""
+def finder(explored, words="", category="", concept="", copies=False):
+    """The widget behind `caption_browser`."""
+    def text(row):
+        one = line(explored, int(row))
+        return f"{one['row']}  {one['category']}: {one['brief caption']}"
 
-    def __init__(self, explored, words="", category="", concept="", copies=False):
-        import ipywidgets as widgets
+    def body(row, words):
+        known = explored.record(int(row))
+        return marked(page(*cells([{"field": key, "value": value} for key, value in known.items()])), words)
 
-        self.explored, self.number = explored, 0
-        wide = {"style": {"description_width": "initial"}}
-        self.words = widgets.Text(words, description="search", placeholder="words of a caption", continuous_update=False, **wide)
-        self.category = widgets.Dropdown(options=self.menu("category", category), value=category, description="category", **wide)
-        self.concept = widgets.Dropdown(options=self.menu("concept", concept), value=concept, description="concept", **wide)
-        self.copies = widgets.Checkbox(copies, description="near-duplicates only", indent=False)
-        self.back, self.on = widgets.Button(description="previous page"), widgets.Button(description="next page")
-        self.said, self.place = widgets.HTML(), widgets.HTML()
-        self.list = widgets.Select(rows=PAGE + 1, layout=widgets.Layout(width="min(100%, 860px)"))
-        for widget in (self.words, self.category, self.concept, self.copies):
-            widget.observe(self.fill, "value")
-        self.back.on_click(lambda _: self.turn(-1))
-        self.on.on_click(lambda _: self.turn(1))
-        self.list.observe(lambda change: self.show(change["new"]), "value")
-        filters = widgets.HBox([self.words, self.category, self.concept, self.copies], layout=widgets.Layout(flex_flow="row wrap"))
-        pages = widgets.HBox([self.back, self.on, self.said])
-        self.view = widgets.VBox([widgets.HTML(f"<b>{html.escape(explored.label)}</b>"), filters, pages, self.list, self.place])
-        self.fill()
-
-    def menu(self, what, chosen):
-        """Options of a menu, commonest first; the chosen value is one of them in any case."""
-        known = self.explored.menu(what, MENU)
-        known += [(chosen, 0)] if chosen and chosen not in dict(known) else []
-        return [("all", ""), *((f"{name} ({count:,})", name) for name, count in known)]
-
-    def fill(self, _=None):
-        """Apply the filters and show the first page."""
-        self.rows = self.explored.search(self.words.value, self.category.value, self.concept.value, self.copies.value)
-        self.turn(-self.number)
-
-    def turn(self, by):
-        """Go `by` pages on; nothing is chosen there."""
-        last = max(0, math.ceil(len(self.rows) / PAGE) - 1)
-        self.number = min(last, max(0, self.number + by))
-        here = [int(row) for row in self.rows[self.number * PAGE:(self.number + 1) * PAGE]]
-        lines = [line(self.explored, row) for row in here]
-        self.list.options = [("choose a row", -1), *((f"{one['row']}  {one['category']}: {one['brief caption']}", row)
-                                                     for one, row in zip(lines, here))]
-        self.back.disabled, self.on.disabled = self.number == 0, self.number == last
-        where = f"{len(self.rows):,} of {len(self.explored):,} rows, page {self.number + 1:,} of {last + 1:,}"
-        self.said.value = f'<span role="status">{where}</span>'
-        self.list.value = -1
-
-    def show(self, row):
-        """Show one record in full, the words of the search marked; -1 clears the place."""
-        if row is None or row < 0:
-            self.place.value = ""
-            return
-        known = self.explored.record(row)
-        self.place.value = marked(page(*cells([{"field": key, "value": value} for key, value in known.items()])), self.words.value)
+    menus = {name: (menu(explored.menu(name, MENU), chosen), chosen) for name, chosen in (("category", category), ("concept", concept))}
+    return Finder("row", len(explored), menus, explored.search, text, body, words, {"copies": ("near-duplicates only", copies)},
+                  explored.label)
 
 
 def marked(text, words):

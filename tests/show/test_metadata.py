@@ -7,6 +7,7 @@ import pytest
 
 from medgen_kit import show, sources
 from medgen_kit.show import metadata
+from medgen_kit.show.finder import PAGE
 from tests.show.test_pictures import page, pictures    # noqa: F401  (page is a fixture)
 
 ROWS = 800
@@ -43,10 +44,10 @@ def test_the_interactive_histogram_has_a_bar_chart_a_field(page, explored):    #
 
 
 def test_the_browser_reaches_every_row_page_by_page(explored):
-    made, seen = metadata.CaptionBrowser(explored), []
+    made, seen = metadata.finder(explored), []
     assert "800 of 800 rows, page 1 of 80" in made.said.value and made.back.disabled and not made.on.disabled
     while True:
-        seen += [row for _, row in made.list.options[1:]]
+        seen += [int(made.rows[place]) for _, place in made.list.options[1:]]
         if made.on.disabled:
             break
         made.on.click()
@@ -55,23 +56,23 @@ def test_the_browser_reaches_every_row_page_by_page(explored):
     assert "page 79 of 80" in made.said.value
     made.words.value = "heart"
     found = explored.search("heart").tolist()
-    assert "page 1 of" in made.said.value and [row for _, row in made.list.options[1:]] == found[:metadata.PAGE]
-    made.category.value, made.words.value = "medical imaging", ""
+    assert "page 1 of" in made.said.value and [int(text.split()[0]) for text, _ in made.list.options[1:]] == found[:PAGE]
+    made.menus["category"].value, made.words.value = "medical imaging", ""
     assert made.rows.tolist() == explored.search(category="medical imaging").tolist()
-    made.category.value, made.concept.value = "", made.concept.options[1][1]
-    assert made.rows.tolist() == explored.search(concept=made.concept.value).tolist() and len(made.rows) > 10
-    made.concept.value, made.copies.value = "", True
+    made.menus["category"].value, made.menus["concept"].value = "", made.menus["concept"].options[1][1]
+    assert made.rows.tolist() == explored.search(concept=made.menus["concept"].value).tolist() and len(made.rows) > 10
+    made.menus["concept"].value, made.switches["copies"].value = "", True
     assert made.rows.tolist() == explored.search(copies=True).tolist()
     made.words.value = "no-such-word"
     assert "0 of 800 rows, page 1 of 1" in made.said.value and len(made.list.options) == 1
 
 
 def test_a_chosen_row_is_shown_whole_with_the_words_marked(explored):
-    made = metadata.CaptionBrowser(explored, words="the slide", concept="anatomy/not one of the commonest")
-    assert made.concept.value == "anatomy/not one of the commonest" and len(made.rows) == 0
-    made.concept.value = ""
-    row = made.list.options[1][1]
-    made.list.value = row
+    made = metadata.finder(explored, words="the slide", concept="anatomy/not one of the commonest")
+    assert made.menus["concept"].value == "anatomy/not one of the commonest" and len(made.rows) == 0
+    made.menus["concept"].value = ""
+    made.list.value = made.list.options[1][1]
+    row = int(made.rows[made.list.value])
     caption = explored.table["detailed_caption"][row].as_py()
     assert re.sub(r"</?mark>", "", made.place.value).count(caption) == 1 and "<mark>slide</mark>" in made.place.value.lower()
     made.list.value = -1

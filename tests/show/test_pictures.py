@@ -204,16 +204,16 @@ def test_explorer_filters_and_shows(page, tmp_path):
 
     clips = [Clip.of(video.write(tmp_path / f"{k}.mp4", moving(3 + k), 8), video_category="medical imaging", brief_caption=f"clip {k}",
                      concepts=["polyp"] * (k == 1), factors={"modality": "dot" if k else "line"}) for k in range(3)]
-    made = browser.Explorer(clips)
-    assert [name for name, _ in made.kind.options] == ["all", "dot (2)", "line (1)"]
+    made = browser.finder(clips)
+    assert [name for name, _ in made.menus["kind"].options] == ["all", "dot (2)", "line (1)"]
     assert len(made.list.options) == 4 and made.place.value == "", "nothing is drawn before the reader chooses"
-    made.kind.value = "dot"
+    made.menus["kind"].value = "dot"
     assert [text for text, _ in made.list.options[1:]] == ["dot: clip 1", "dot: clip 2"] and "2 of 3 clips" in made.said.value
-    made.concept.value = "polyp"
+    made.menus["concept"].value = "polyp"
     made.list.value = 0
     assert "clip 1" in made.place.value and "<video controls" in made.place.value and "<img" in made.place.value
-    made.kind.value, made.concept.value, made.words.value = "", "", "2 CLIP"
-    assert made.place.value == "" and [clip.brief_caption for clip in made.left] == ["clip 2"]
+    made.menus["kind"].value, made.menus["concept"].value, made.words.value = "", "", "2 CLIP"
+    assert made.place.value == "" and [clip.brief_caption for clip in made.rows] == ["clip 2"]
     made.words.value = "no such word"
     assert "0 of 3 clips" in made.said.value and len(made.list.options) == 1
     clips[0].path.unlink()
