@@ -239,6 +239,7 @@ def test_a_closed_page_ends_its_process_and_keeps_what_was_stored_just_before(sm
     other.close()
     wait_until(lambda: count(server.folder, "SELECT count(*) FROM answers") == 5)
     wait_until(lambda: not children(server.process.pid))
+    server.stop()
     told = server.process.stdout.read().splitlines()
     assert len(told) == 1 and told[0].startswith("Serving on")
 
