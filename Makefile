@@ -22,7 +22,7 @@ help:
 	@echo "make site TEACHER=1         with solutions and answer keys, in build/site-teacher"
 	@echo "make slides                 a deck for each lesson, in build/slides (the site holds them too)"
 	@echo "make test                   ruff, unit tests, notebook contract, nbval on every notebook, Chromium"
-	@echo "make test-browser           the blind study in a headless Chromium (make test runs it too where there is one)"
+	@echo "make test-browser           lessons, site, slides and the blind study in a headless Chromium (part of make test where there is one)"
 	@echo "make test-colab             all notebooks with the older packages of Colab, in .venv-colab (part of make test)"
 	@echo "make wheel                  build/medgen_kit-...whl, for a student to upload to Colab"
 	@echo "make cards                  the data cards again, from runs/cpu where it is there (NAME=monday: from runs/monday)"

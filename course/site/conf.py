@@ -26,6 +26,7 @@ html_css_files = ["course.css"]
 html_js_files = ["course.js"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False                                      # README names the licences
 html_use_index = False
 html_theme_options = {
     "announcement": "Every generated clip is <strong>synthetic</strong> and never for clinical use.",

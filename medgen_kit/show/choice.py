@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import KitError
 from .bundle import image_tag, is_notebook
+from .linked import pages
 from .movies import film_tag, player
 from .strips import filmstrip_image, sheet
 
@@ -14,7 +15,7 @@ PICTURED = 6                     # clips of the picture that is part of every pa
 
 
 def chooser(clips, settings, alt, caption="", fps=8, start=None, columns=2, frames=5, limit_kb=40):
-    """Show a picture of some of the clips, and in a running notebook a slider for each setting with the clip that belongs to it.
+    """Show a picture of some of the clips and, as a widget, a slider for each setting with the clip that belongs to it.
 
     clips: uint8 [n_1, ..., n_k, T, H, W, 3]. settings: {name: its n_i values}, in the order of the axes. start: {name: value} to begin
     with, default the first of each. alt, caption: of the picture, which shows up to six clips.
@@ -38,7 +39,7 @@ class Choice:
     """Which clip belongs to which values. start: places of the values to begin with. `form` makes the sliders."""
 
     def __init__(self, clips, settings, alt, fps=8, start=None, caption=""):
-        self.clips, self.alt, self.fps, self.caption, self.cache = np.asarray(clips), alt, fps, caption, {}
+        self.clips, self.alt, self.fps, self.caption = np.asarray(clips), alt, fps, caption
         self.settings = {name: list(values) for name, values in settings.items()}
         sizes = tuple(len(values) for values in self.settings.values())
         if self.clips.dtype != np.uint8 or self.clips.shape[:-4] != sizes or not sizes or 0 in sizes:
@@ -64,13 +65,11 @@ class Choice:
         return [every[k] for k in np.unique(np.linspace(0, len(every) - 1, min(count, len(every))).astype(int))]
 
     def page(self, at):
-        """HTML of one clip: its filmstrip and a player. Kept, so that moving back costs nothing."""
-        if at not in self.cache:
-            text = f"{self.alt} {self.words(at)}."
-            strip = image_tag(filmstrip_image(self.clip(at), fps=self.fps), text)
-            self.cache[at] = (f"<p><b>{html.escape(self.words(at))}</b></p>{strip}<br>{film_tag(self.clip(at), text, self.fps)}"
-                              f"<p><i>{html.escape(self.caption)}</i></p>")
-        return self.cache[at]
+        """HTML of one clip: its filmstrip and a player."""
+        text = f"{self.alt} {self.words(at)}."
+        strip = image_tag(filmstrip_image(self.clip(at), fps=self.fps), text)
+        return (f'<p role="status"><b>{html.escape(self.words(at))}</b></p>{strip}<br>{film_tag(self.clip(at), text, self.fps)}'
+                f"<p><i>{html.escape(self.caption)}</i></p>")
 
     def form(self):
         """The widget: a labelled slider for each setting, moved with the arrow keys too, and the clip below."""
@@ -80,11 +79,5 @@ class Choice:
                                            description=name.replace("_", " "), style={"description_width": "initial"},
                                            layout=widgets.Layout(width="440px"))
                    for n, (name, values) in enumerate(self.settings.items())]
-        place = widgets.HTML(self.page(self.start))
-
-        def again(_):
-            place.value = self.page(tuple(slider.value for slider in sliders))
-
-        for slider in sliders:
-            slider.observe(again, "value")
+        place = pages([(slider, "index", len(values)) for slider, values in zip(sliders, self.settings.values())], self.page)
         return widgets.VBox([widgets.HTML("Move a slider; the arrow keys do it too."), *sliders, place])

@@ -27,9 +27,12 @@ def player(source, alt, fps=8, caption="", strip=9, limit_kb=LIMIT_KB):
     send({"text/html": film_tag(frames, alt, fps, limit_kb)}, text, caption)
 
 
-def film_tag(frames, alt, fps=8, limit_kb=LIMIT_KB):
-    """Frames uint8 [T, H, W, 3] as an HTML video element with controls, silent, in a loop; it does not start by itself."""
-    data = base64.b64encode(encode(frames, fps, limit_kb)).decode()
+def film_tag(frames, alt, fps=8, limit_kb=LIMIT_KB, side=SIDE):
+    """Frames uint8 [T, H, W, 3] as an HTML video element with controls, silent, in a loop; it does not start by itself.
+
+    side: pixels of the shorter side that small frames are stored with.
+    """
+    data = base64.b64encode(encode(frames, fps, limit_kb, side)).decode()
     width = max(SIDE, min(420, frames.shape[2]))
     return (f'<video controls muted loop playsinline width="{width}" aria-label="{html.escape(alt, True)}" '
             f'src="data:video/mp4;base64,{data}"></video>')
@@ -46,10 +49,10 @@ def load(source, fps):
     return video.read(path, count=count, size=(round(info.height * shrink), round(info.width * shrink)))[0], count / info.duration
 
 
-def encode(frames, fps, limit_kb=LIMIT_KB):
+def encode(frames, fps, limit_kb=LIMIT_KB, side=SIDE):
     """MP4 bytes (H.264) of at most `limit_kb` in base64: first coarser, then smaller. Small frames are enlarged smoothly."""
     limit = limit_kb * 1000 * 3 / 4
-    width = frames.shape[2] if min(frames.shape[1:3]) >= SIDE else round(SIDE * max(1, frames.shape[2] / frames.shape[1]))
+    width = frames.shape[2] if min(frames.shape[1:3]) >= side else round(side * max(1, frames.shape[2] / frames.shape[1]))
     with tempfile.TemporaryDirectory() as folder:
         while True:
             for crf in (20, 25, 30, 35):

@@ -5,19 +5,20 @@ import html
 import numpy as np
 
 from ..errors import KitError
-from .bundle import image_tag, is_notebook, starter
+from .bundle import is_notebook, starter
 from .charts import COLOURS, figure
+from .linked import pages
 from .movies import film_tag, player
-from .strips import filmstrip_image
 
 WIDTH, HEIGHT, EDGE = 640, 420, 14                  # of the map, pixels
+STORED = 160                                        # pixels of a side of a stored film: a map holds hundreds
 MARKERS = "osD^vP*XdH"                              # beside the colour, for a reader who cannot tell colours apart
 DRAWN = {"o": '<circle r="5"/>', "s": '<rect x="-4.5" y="-4.5" width="9" height="9"/>', "D": '<path d="M0-6 6 0 0 6-6 0z"/>',
          "^": '<path d="M0-6 6 5H-6z"/>', "v": '<path d="M0 6 6-5H-6z"/>', "P": '<path d="M-2-6H2V-2H6V2H2V6H-2V2H-6V-2H-2z"/>',
          "*": '<path d="M0-7 2-2H7L3 1 5 6 0 3-5 6-3 1-7-2H-2z"/>', "X": '<path d="M-6-4-4-6 0-2 4-6 6-4 2 0 6 4 4 6 0 2-4 6-6 4-2 0z"/>',
          "d": '<path d="M0-7 4 0 0 7-4 0z"/>', "H": '<path d="M0-6 5-3V3L0 6-5 3V-3z"/>'}
 
-# A click writes the point's number into the field below the map, as typing would; the kernel answers.
+# A click writes the point's number into the field below the map, as typing would; what was typed gets a ring.
 CLICK = """(function (mark) {
   var root = mark.closest('.medgen-clip-map');
   if (!root || root.dataset.ready) return;
@@ -29,11 +30,17 @@ CLICK = """(function (mark) {
     field.dispatchEvent(new Event('input', {bubbles: true}));
     field.dispatchEvent(new Event('change', {bubbles: true}));
   });
+  root.addEventListener('change', function (event) {
+    root.querySelectorAll('[data-clip] .ring').forEach(function (ring) {
+      ring.style.display = ring.parentNode.dataset.clip === event.target.value.trim() ? 'inline' : 'none';
+    });
+  });
 })(this)"""
+RING = '<circle class="ring" r="10" fill="none" stroke="black" stroke-width="2.5" style="display:none"/>'
 
 
 def clip_map(points, clips, kinds, titles, alt, caption="", fps=8):
-    """Show a map of clips and, in a running notebook, the same map to click: the clip of a point appears beside it.
+    """Show a map of clips and, as a widget, the same map to click: the clip of a point appears below it.
 
     points: [N, 2]. clips: uint8 [N, T, H, W, 3] or a list of N [T, H, W, 3]. kinds: N texts, a colour and a marker each. titles: N texts.
     """
@@ -96,26 +103,25 @@ class ClipMap:
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         return fig
 
-    def picture(self, chosen=0):
-        """The map as SVG; every point is a button with its words, the chosen one has a ring."""
+    def picture(self):
+        """The map as SVG; every point has its words and a ring that is seen when it is chosen."""
         low, span = self.points.min(0), np.ptp(self.points, 0)
         place = EDGE + (self.points - low) / np.where(span > 0, span, 1) * (np.array([WIDTH, HEIGHT]) - 2 * EDGE)
         dots = []
         for number, ((x, y), kind) in enumerate(zip(place, self.kinds), 1):
             colour, marker = self.look[kind]
-            ring = '<circle r="10" fill="none" stroke="black" stroke-width="2.5"/>' if number == chosen else ""
             dots.append(f'<g data-clip="{number}" transform="translate({x:.1f} {HEIGHT - y:.1f})" fill="{colour}" stroke="white" '
                         f'stroke-width="0.6" style="cursor:pointer"><title>{html.escape(self.words(number))}</title>'
-                        f'{DRAWN[marker]}{ring}</g>')
+                        f'{DRAWN[marker]}{RING}</g>')
         return (f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" style="max-width:100%; background:white; border:1px solid #bbb" '
                 f'role="img" aria-label="Map of {len(self.points)} clips; choose one by its number below">{"".join(dots)}</svg>')
 
     def page(self, number):
-        """HTML of one clip: words, filmstrip, player, and what lies nearest."""
+        """HTML of one clip: words, a small player, and what lies nearest."""
         near = "".join(f"<li>{html.escape(self.words(other))}</li>" for other in self.nearest(number))
         text, frames = self.words(number), self.clip(number)
-        return (f'<p role="status"><b>{html.escape(text)}</b></p>{image_tag(filmstrip_image(frames, fps=self.fps), text)}<br>'
-                f"{film_tag(frames, text, self.fps)}<p>Nearest on the map:</p><ul>{near}</ul>")
+        return (f'<p role="status"><b>{html.escape(text)}</b></p>{film_tag(frames, text, self.fps, side=STORED)}'
+                f"<p>Nearest on the map:</p><ul>{near}</ul>")
 
     def key(self):
         """The colours and markers in words, as HTML."""
@@ -127,16 +133,11 @@ class ClipMap:
         """The widget: the map to click, a number field that does the same by keyboard, and the clip."""
         import ipywidgets as widgets
 
-        board, place = widgets.HTML(self.picture()), widgets.HTML()
+        board = widgets.HTML(self.picture())
         field = widgets.BoundedIntText(value=0, min=0, max=len(self.clips), description="clip number",
                                        style={"description_width": "initial"})
         start = widgets.HTML(f"{self.key()}<br>Click a point, or type a number and press Enter.{starter(CLICK)}")
-
-        def choose(change):
-            board.value = self.picture(change["new"])
-            place.value = self.page(change["new"]) if change["new"] else ""
-
-        field.observe(choose, "value")
+        place = pages([(field, "value", len(self.clips) + 1)], lambda at: self.page(at[0]) if at[0] else "")
         box = widgets.VBox([start, board, field, place])
         box.add_class("medgen-clip-map")
         return box

@@ -46,11 +46,11 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The address of the whole site, built from the stored lessons and one that was run and has a widget."""
+    """The address of the whole site, built from the stored lessons and two that were run and have a widget."""
     if shutil.which("npm") is None:
         pytest.skip("there is no npm, which fetches the site's JavaScript")
     folder = tmp_path_factory.mktemp("site")
-    run_with_widget(folder / "runs" / "cpu" / "notebooks")
+    run_with_widgets(folder / "runs" / "cpu" / "notebooks")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEDGEN_RUNS", str(folder / "runs"))
         site.build("cpu", folder / "site", say=lambda line: None)
@@ -60,22 +60,28 @@ def built(tmp_path_factory):
     server.shutdown()
 
 
-def run_with_widget(folder):
-    """Lesson 06 as a run leaves it: the state of a real `chooser` in its file."""
-    from ipywidgets.embed import embed_data
-
+def run_with_widgets(folder):
+    """Lessons 04 and 06 as a run leaves them: the state of a real map and of a real chooser in their files."""
     from medgen_kit.show.choice import Choice
+    from medgen_kit.show.scatter import ClipMap
 
-    clips = np.random.default_rng(0).integers(0, 255, (3, 4, 32, 32, 3)).astype(np.uint8)
-    data = embed_data(views=[Choice(clips, {"guidance_scale": [1.0, 2.0, 4.0]}, "Noise.").form()])
-    nb = nbformat.read(ROOT / "notebooks" / "06_sample.ipynb", 4)
-    cell = next(cell for cell in nb.cells if "show.chooser(" in cell.source)
+    clips = np.random.default_rng(0).integers(0, 255, (3, 2, 4, 32, 32, 3)).astype(np.uint8)
+    folder.mkdir(parents=True)
+    board = ClipMap([[0, 0], [1, 0], [0, 1]], clips[:, 0], ["heart", "brain", "heart"], ["one", "two", "three"])
+    leave(folder / "04_align.ipynb", "show.clip_map(", board.form())
+    leave(folder / "06_sample.ipynb", "show.chooser(", Choice(clips, {"guidance_scale": [1.0, 2.0, 4.0], "steps": [5, 9]}, "Noise.").form())
+
+
+def leave(path, call, widget):
+    """Write the stored lesson of this name to `path`, with `widget` as what its first cell with `call` has shown."""
+    from ipywidgets.embed import dependency_state, embed_data
+
+    data = embed_data(views=[widget], state=dependency_state([widget]))
+    nb = nbformat.read(ROOT / "notebooks" / path.name, 4)
+    cell = next(cell for cell in nb.cells if call in cell.source)
     cell.outputs.append(nbformat.v4.new_output("display_data", data={WIDGET: data["view_specs"][0], "text/plain": "VBox()"}))
     nb.metadata["widgets"] = {STATE: data["manager_state"]}
-    folder.mkdir(parents=True)
-    nbformat.write(nb, folder / "06_sample.ipynb")
-
-
+    nbformat.write(nb, path)
 
 
 @pytest.fixture
@@ -128,16 +134,34 @@ def test_every_lesson_shows_its_pictures_with_words(page, built):
             assert len(drawn.nth(k).locator("..").get_attribute("aria-label")) > 15
             plots += 1
         widgets += page.locator("script[type='application/vnd.jupyter.widget-view+json']").count()
-    assert plots >= 1 and widgets == 1
+    assert plots >= 1 and widgets == 2
 
 
-def test_a_slider_moves_by_key(page, built):
+def test_sliders_pick_the_clip_without_a_kernel(page, built):
     page.goto(f"{built}notebooks/06_sample.html")
-    handle = page.locator(".jupyter-widgets .noUi-handle").first
-    handle.focus()
-    before = handle.get_attribute("aria-valuetext")
-    page.keyboard.press("ArrowRight")
-    assert handle.get_attribute("aria-valuetext") != before
+    box = page.locator(".jupyter-widgets.widget-vbox", has_text="guidance scale").first
+    told = box.locator("p[role=status]")
+    told.wait_for()
+    assert told.inner_text() == "guidance scale 1.0, steps 5"
+    for handle, then in ((0, "guidance scale 2.0, steps 5"), (1, "guidance scale 2.0, steps 9"), (0, "guidance scale 4.0, steps 9")):
+        box.locator(".noUi-handle").nth(handle).focus()
+        page.keyboard.press("ArrowRight")
+        box.locator("p[role=status]", has_text=then).wait_for()
+        assert box.locator("video").count() == box.locator("img[alt]").count() == 1
+    assert page.get_by_text("answer in a running notebook").count() == 0
+
+
+def test_a_click_on_the_map_shows_the_clip_without_a_kernel(page, built):
+    page.goto(f"{built}notebooks/04_align.html")
+    board = page.locator(".medgen-clip-map[data-ready=on]")
+    board.locator("[data-clip='2']").click()
+    board.locator("p[role=status]", has_text="2. brain: two").wait_for()
+    assert board.locator(".ring:visible").count() == 1 and board.locator("[data-clip='2'] .ring").is_visible()
+    field = board.locator("input")
+    field.fill("3")
+    field.press("Enter")
+    board.locator("p[role=status]", has_text="3. heart: three").wait_for()
+    assert board.locator("video").count() == 1 and board.locator("[data-clip='3'] .ring").is_visible()
 
 
 def test_formulas_are_drawn(page, built):
@@ -146,12 +170,13 @@ def test_formulas_are_drawn(page, built):
     assert page.locator("mjx-merror").count() == 0
 
 
-def test_a_phone_needs_no_scrolling_sideways(page, built):
-    page.set_viewport_size({"width": 375, "height": 800})
-    for name in ("index", *(f"notebooks/{lesson}" for lesson in LESSONS), "course/glossary", "course/syllabus", "course/lessons/05_train",
-                 "course/quizzes/05_train", "data_cards/MedVideoCap-55K", "README", "slides/index"):
+@pytest.mark.parametrize("width", [320, 375, 768, 1080, 1152, 1320, 1366, 1440])
+def test_no_width_needs_scrolling_sideways(page, built, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    for name in ("index", *(f"notebooks/{lesson}" for lesson in LESSONS if width < 400), "notebooks/05_train", "course/glossary", "course/syllabus",
+                 "course/lessons/05_train", "course/quizzes/05_train", "data_cards/MedVideoCap-55K", "README", "slides/index"):
         page.goto(f"{built}{name}.html")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 375, name
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
