@@ -38,7 +38,7 @@ class TrainingMonitor:
             if len(self.history) > 1:
                 self._place = send_again(drawn(self._curve(self.history)), self._alt(self.history), self._place)
         if picture is not None:
-            filmstrip(picture, alt=f"Frames of a sample after step {step} of {self.total}.", caption=f"Sample after step {step}")
+            filmstrip(picture, alt=f"Frames of a sample after step {step} of {self.total}.", caption=f"SYNTHETIC. Sample after step {step}")
 
     def curve(self, caption="", every=1):
         """Show the loss against the step. every: average over so many steps."""

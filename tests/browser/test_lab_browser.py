@@ -46,7 +46,7 @@ def test_a_click_on_the_map_shows_the_clip(lab, browser):
     board.locator("[data-clip='3']").click()
     board.locator("p[role=status]", has_text=title).wait_for()
     plays(board.locator("video"))
-    assert board.locator(".ring:visible").count() == 1 and board.locator("[data-clip='3'] .ring").is_visible(), "the chosen point has a ring"
+    assert board.locator(".ring:visible").count() == 1 and board.locator("[data-clip='3'] .ring").is_visible(), "the chosen has a ring"
     field = board.locator("input[type=number], input").first
     field.fill("5")
     field.press("Enter")

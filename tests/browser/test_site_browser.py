@@ -173,8 +173,9 @@ def test_formulas_are_drawn(page, built):
 @pytest.mark.parametrize("width", [320, 375, 768, 1080, 1152, 1320, 1366, 1440])
 def test_no_width_needs_scrolling_sideways(page, built, width):
     page.set_viewport_size({"width": width, "height": 800})
-    for name in ("index", *(f"notebooks/{lesson}" for lesson in LESSONS if width < 400), "notebooks/05_train", "course/glossary", "course/syllabus",
-                 "course/lessons/05_train", "course/quizzes/05_train", "data_cards/MedVideoCap-55K", "README", "slides/index"):
+    lessons = [f"notebooks/{lesson}" for lesson in LESSONS if width < 400 or lesson == "05_train"]
+    for name in ("index", *lessons, "course/glossary", "course/syllabus", "course/lessons/05_train",
+                 "course/quizzes/05_train", "data_cards/MedVideoCap-55K", "README", "slides/index"):
         page.goto(f"{built}{name}.html")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
