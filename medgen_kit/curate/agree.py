@@ -33,24 +33,15 @@ def score(clips, truth, rules=None):
     planted.
     """
     table, shots = [], true_shots(clips, truth)
-    twins = same_scene(clips, shots)
     known = [shot is not None and steps > 0 for shot, steps in zip(shots, clips["steps"])]
     for name in ("not medical", *MEANS):
         removed, measured = breaks(clips, name, rules)
-        asked = [(fired, wanted(name, shot) or name == "duplicate" and twin)
-                 for fired, seen, shot, ok, twin in zip(removed, measured, shots, known, twins) if ok and seen]
+        asked = [(fired, wanted(name, shot)) for fired, seen, shot, ok in zip(removed, measured, shots, known) if ok and seen]
         fired, planted = sum(bool(a) for a, _ in asked), sum(b for _, b in asked)
         right = sum(bool(a and b) for a, b in asked)
         table.append({"rule": name, "fired": fired, "right": right, "planted": planted,
                       "precision": right / fired if fired else None, "recall": right / planted if planted else None})
     return table
-
-
-def same_scene(clips, shots):
-    """True for a clip that was found to be a duplicate of one with the same factors: a planted copy, or the same scene simulated twice."""
-    place = {code: number for number, code in enumerate(clips["clip_id"])}
-    others = [shots[place[code]] if code in place else None for code in clips["duplicate_of"]]
-    return [bool(shot and other and shot["factors"] and shot["factors"] == other["factors"]) for shot, other in zip(shots, others)]
 
 
 def true_shots(clips, truth):

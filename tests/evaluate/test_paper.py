@@ -48,7 +48,15 @@ def test_funnel_adds_up_and_a_wrong_count_is_noticed(tmp_path):
 def test_disagreements_name_both_models():
     rows = paper.disagreements()
     text = " ".join(row["where"] for row in rows)
-    assert len(rows) == 6 and "Wan2.1-T2V-14B" in text and "Kling" in text
+    assert len(rows) == 7 and "Wan2.1-T2V-14B" in text and "Kling" in text
+    odd = next(row for row in rows if "warping" in row["where"])["also"]
+    assert odd.count(",") == 4 and all(name in odd for name in ("93.03", "42.29", "42.27", "26.70", "28.40"))
+    assert paper.is_share(38.5) and paper.is_share(45.0) and not paper.is_share(28.4)
+
+
+def test_a_total_may_differ_by_the_rounding_of_all_its_numbers():
+    assert paper.rounding("med_vbench") == pytest.approx(0.005 * (1 + 5 / 6), rel=1e-4)
+    assert paper.rounding("video_score") == pytest.approx(0.0083667, rel=1e-4)
 
 
 def test_test_sets_of_table_3():
