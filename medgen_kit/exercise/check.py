@@ -17,10 +17,14 @@ def check(name, answer=..., seconds=SECONDS):
     except ImportError:                                             # the answers are hidden while a submission is graded
         print(f"{name}: not checked here; the grader does it afterwards")
         return answer
-    if not isinstance(name, str) or name not in tasks:
-        near = difflib.get_close_matches(str(name), tasks, 3, 0.4) or list(tasks)
-        print(f"There is no exercise named {name!r}. There are: {', '.join(near)}.")
+    if type(name) is not str or name not in tasks:
+        near = difflib.get_close_matches(name, tasks, 3, 0.4) if type(name) is str else []
+        said = f"named {name!r}" if type(name) is str else "with this name: a name is a text"
+        print(f"There is no exercise {said}. There are: {', '.join(near or tasks)}.")
         return answer
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+        print(f"{name}: seconds must be a number above 0, so it was taken as {SECONDS:g}.")
+        seconds = SECONDS
     try:
         found = marked(tasks[name], answer, seconds)
         print(f"{name}: {found.points}/{found.of}" + f"  {found.reason}" * bool(found.reason))

@@ -11,7 +11,7 @@ from medgen_kit.exercise.check import by_part
 from medgen_kit.exercise.trial import outputs
 
 TASKS = task.every()
-SEEDS = ("public", "monday", "tuesday")
+SEEDS = ("public", *(f"monday {k}" for k in range(24)))
 
 
 def judged(one, answer, seed):
@@ -34,6 +34,22 @@ def test_the_reference_is_right_and_wrong_answers_are_named(name):
         for wrong in one.wrong:
             found = judged(one, wrong.answer, seed)
             assert found.points < found.of and wrong.why in found.reason, (seed, found)
+
+
+@pytest.mark.parametrize("name, answer", [
+    ("frames_of_shot", lambda start, stop, count: [math.floor(start + k * (stop - start) / count + (stop - start) / count / 2)
+                                                   for k in range(count)]),
+    ("info_nce", lambda video, text, temperature: info_nce_of_arrays(video, text, temperature))])
+def test_another_way_to_the_right_answer_counts(name, answer):
+    for seed in SEEDS:
+        assert judged(TASKS[name], answer, seed).points == 2, seed
+
+
+def info_nce_of_arrays(video, text, temperature):
+    """InfoNCE that uses its arguments as the arrays that the exercise promises."""
+    video, text = (x / ((x ** 2).sum(1, keepdims=True) ** 0.5) for x in (video, text))
+    score = video @ text.T / temperature
+    return sum((np.log(np.exp(s - s.max(1, keepdims=True)).sum(1)) + s.max(1) - s.diagonal()).mean() for s in (score, score.T)) / 2
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -129,6 +145,20 @@ def test_nothing_raises(name, kind, capsys):
     of = 1 if name == "network_calls" else 2
     assert said.startswith(f"{name}: 0/{of}  ") and said.count("\n") == 1 and len(said) < 500
     assert given is TASKS[name].solve, "what follows uses the reference"
+
+
+class Unsayable:
+    def __str__(self):
+        raise RuntimeError("no words")
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("name, seconds, words", [(Unsayable(), 10, "a name is a text"), (["kappa"], 10, "a name is a text"),
+                                                  ("kappa", "x", "seconds must be a number"), ("kappa", -1, "seconds must be a number")])
+def test_an_odd_name_or_time_is_said_and_raises_nothing(capsys, name, seconds, words):
+    assert kit.check(name, 1, seconds=seconds) is not None
+    said = capsys.readouterr().out
+    assert words in said and "can not be looked at" not in said
 
 
 def test_endless_functions_are_stopped_and_leave_no_thread(capsys):

@@ -13,12 +13,19 @@ def frames_of_shot(start, stop, count):
 def shots(rng):
     def some(low, high):
         for _ in range(5):
-            start, length = int(rng.integers(low, high)), int(rng.integers(20, 200))
-            yield [start, start + length, int(rng.integers(3, 12))]
+            yield settled(rng, low, high, (20, 200), (3, 12))
 
-    short = [[start, start + int(rng.integers(2, 5)), int(rng.integers(6, 10))] for start in map(int, rng.integers(5, 90, 3))]
+    short = [settled(rng, 5, 90, (2, 5), (6, 10)) for _ in range(3)]
     return {"shots of a film": list(some(5, 400)), "more frames asked than the shot has, or only one":
             short + [[a, b, 1] for a, b, _ in some(5, 60)]}
+
+
+def settled(rng, low, high, lengths, counts):
+    """A shot and a count, none of whose centres is a whole number: there the order of the operations would decide."""
+    while True:
+        start, length, count = (int(rng.integers(*ends)) for ends in ((low, high), lengths, counts))
+        if all((2 * k + 1) * length % (2 * count) for k in range(count)):
+            return [start, start + length, count]
 
 
 def ends(start, stop, count):
@@ -43,9 +50,10 @@ def flows(rng):
                 for k, name in enumerate(order)}
 
     chain = {name: names[k - 1:k] if k else [] for k, name in enumerate(names)}
+    apart = {"sources": [], "curate": ["sources"], "caption": ["sources"], "align": ["curate"], "evaluate": ["caption", "align"]}
     start = int(rng.integers(1, 4))
     drawn = [[flow, str(rng.choice(list(flow)[:3]))] for flow in (one(7, 2) for _ in range(5))]
-    return {"stages that read from each other": [[chain, names[start]], *drawn],
+    return {"stages that read from each other": [[chain, names[start]], [apart, "curate"], *drawn],
             "a stage that nobody reads, or the first": [[one(6, 2), "sample"], [chain, "evaluate"], [one(7, 2), "sources"], *drawn[:2]]}
 
 

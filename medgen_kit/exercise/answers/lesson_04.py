@@ -33,7 +33,7 @@ def features(rng):
 
     return {"a batch of features": [one(float(t)) for t in np.round(rng.uniform(0.2, 0.8, 4), 2)],
             "a very small temperature (no overflow), and a single pair":
-            [one(0.001), one(0.0005), [[[1.0, 2.0]], [[2.0, 1.0]], 0.5], one(0.3)]}
+            [one(0.001), one(0.0005), [np.array([[1.0, 2.0]]), np.array([[2.0, 1.0]]), 0.5], one(0.3)]}
 
 
 def recall_at(similarity, k):
