@@ -18,20 +18,21 @@ def linear(a, b):
 def plain(value, depth=0):
     """A value as JSON: numbers, texts, None, lists; {"array"}, {"tuple"}, {"dict"}, {"set"}, {"linear"} for what JSON lacks.
 
-    What has no such form becomes {"kind": its type}. ValueError for more than LARGEST numbers or a nesting beyond DEPTH.
+    Arrays, tensors and tables of any library come out as arrays, a pandas Series with names as a dictionary. What has no such form becomes
+    {"kind": its type}. ValueError for more than LARGEST numbers or a nesting beyond DEPTH.
     """
     if value is None or type(value) in (bool, int, float, str):
         return value
     if depth > DEPTH:
         raise ValueError("the answer is nested too deeply")
-    if hasattr(value, "plain"):
+    if callable(value) and isinstance(getattr(value, "plain", None), dict):
         return value.plain
-    if hasattr(value, "detach"):                                    # a torch tensor
-        value = value.detach().cpu().numpy()
+    value = as_array(value)
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         if value.size > LARGEST:
             raise ValueError(f"the answer holds {value.size} numbers")
-        return {"array": value.tolist()} if value.ndim else plain(value.item(), depth + 1)
+        inside = (value.astype(float) if value.dtype.kind == "f" else value).tolist()
+        return {"array": inside if value.dtype.kind in "biuf" else plain(inside, depth + 1)} if value.ndim else plain(inside, depth + 1)
     if isinstance(value, (list, tuple, dict, set, frozenset)) and len(value) > LARGEST:
         raise ValueError(f"the answer holds {len(value)} parts")
     if isinstance(value, list):
@@ -45,6 +46,22 @@ def plain(value, depth=0):
     if value is Ellipsis:
         return {"kind": "..."}
     return {"kind": type(value).__name__}
+
+
+def as_array(value):
+    """The numpy array in a torch tensor, a masked array (its data) or a table; a Series with names as a dict; else the value itself."""
+    if isinstance(value, type):
+        return value
+    if hasattr(value, "detach"):                                    # a torch tensor; numpy knows no bfloat16
+        value = value.detach().cpu()
+        return (value.double() if value.is_floating_point() else value).numpy()
+    if hasattr(value, "to_dict") and hasattr(value, "to_numpy") and hasattr(value, "index") and value.ndim == 1:
+        return value.to_numpy() if list(value.index[:LARGEST + 1]) == list(range(len(value))) else value.to_dict()
+    if hasattr(value, "to_numpy"):
+        return value.to_numpy()
+    import numpy as np
+
+    return np.asarray(value) if isinstance(value, np.ndarray) else value
 
 
 def restored(value):
