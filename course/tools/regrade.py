@@ -7,10 +7,8 @@ Where the system has no such walls, nothing runs without `--trust`. course/proje
 import argparse
 import json
 import math
-import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,13 +16,14 @@ from pathlib import Path
 from medgen_kit.clip import write_csv
 from medgen_kit.errors import KitError
 from medgen_kit.exercise import sandbox
+from medgen_kit.exercise.grade import harmless, labels
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECTS = ROOT / "course" / "projects"
 COLUMNS = ("student", "project", "check", "reported", "again", "tolerance", "holds", "reason")
 LARGEST = 50_000_000                                    # bytes of a submission
-SCRATCH_MIB, PROCESSES = 4096, 256                      # what a project may write, and how many threads it may have
 WORKER = str(Path(__file__).with_name("regrade_worker.py"))
+ROOM = {"worker": WORKER, "scratch_mib": 4096, "inodes": 200_000, "file_mib": 2048, "processes": 256, "open_files": 1024, "cores": 2}
 
 
 class NotReproduced(Exception):
@@ -89,16 +88,21 @@ def handed_in(folder):
     return report, stamp
 
 
-def fetch_copy(folder, target):
-    """Copy a submission without its checks.json, its stamp and links, so that only the notebook can write them again."""
+def copied(folder, target, but=()):
+    """Copy the files of a submission, without links and without those named in `but`. NotReproduced when there is too much."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
     if sum(path.stat().st_size for path in files) > LARGEST:
         raise NotReproduced(f"the folder is larger than {LARGEST // 1_000_000} MB.")
     for path in files:
         inside = path.relative_to(folder)
-        if str(inside) not in ("checks.json", "stamp.json") and not any((folder / part).is_symlink() for part in inside.parents):
+        if str(inside) not in but and not any((folder / part).is_symlink() for part in inside.parents if part.name):
             (target / inside).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target / inside)
+
+
+def fetch_copy(folder, target):
+    """Copy a submission without its checks.json and its stamp, so that only the notebook can write them again."""
+    copied(folder, target, ("checks.json", "stamp.json"))
     if not (target / "project.ipynb").is_file():
         raise NotReproduced("project.ipynb is missing.")
 
@@ -107,45 +111,26 @@ def run_again(folder, stamp, extra, seed, base=None, minutes=20, memory_gib=8, t
     """Run a copy of a submission's notebook and return what its new checks.json says. NotReproduced when it does not end well."""
     with tempfile.TemporaryDirectory(prefix="regrade-") as name:
         place = Path(name)
-        for room in ("in", "root", "work"):
-            (place / room).mkdir()
+        (place / "in").mkdir()
         fetch_copy(folder, place / "in")
         place.chmod(0o755)                               # behind the walls it is another user who reads
         told = extra | {"profile": stamp["profile"], "seed": seed, "run_name": "regrade"}
-        job = {"folder": str(place / "in"), "place": str(place / "work") if trust else "/scratch", "parameters": told,
-               "base": str(Path(base).resolve()) if base else ""}
-        outcome = shut_in(job, place, minutes * 60, int(memory_gib * 2**30), trust)
+        job = {"folder": str(place / "in"), "parameters": told, "base": str(Path(base).resolve()) if base else ""}
+        lent = [WORKER, str(ROOT / "data_cards"), job["folder"], *([job["base"]] if base else [])]
+        outcome = sandbox.run(job, minutes * 60, memory_gib, trust, sandbox.Room(read=tuple(lent), **ROOM))
         if outcome.ended:
             raise NotReproduced(f"the notebook was ended: {outcome.ended}.")
         try:
             answer = json.loads(outcome.wrote)
-            stopped, text = answer["stopped"], answer["checks"]
-        except (ValueError, KeyError, TypeError):
+            stopped, text, unreadable = answer["stopped"], answer["checks"], answer["unreadable"]
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise NotReproduced("the notebook spoiled the answer of its own process.") from None
+        if unreadable:
+            raise NotReproduced(f"project.ipynb is not a notebook that can be read ({unreadable}).")
         if stopped or not isinstance(text, str):
             raise NotReproduced(f"the notebook stopped in {stopped}" if stopped else "the notebook wrote no checks.json.")
-        (place / "checks.json").write_text(text, encoding="utf-8")
+        (place / "checks.json").write_text(text, encoding="utf-8", errors="replace")
         return load(place / "checks.json", {"project": str, "checks": dict})
-
-
-def shut_in(job, place, seconds, memory, trust):
-    """The Outcome of the worker on a job, behind the walls of the exercises' grader; trust: with limits only."""
-    limits = {"AS": memory, "CPU": int(4 * seconds) + 5, "FSIZE": 2**31, "NOFILE": 1024, "CORE": 0, "NPROC": PROCESSES + sandbox.others()}
-    plain = sandbox.ENVIRONMENT | {"OMP_NUM_THREADS": "2"}
-    command, options = [sys.executable, "-I", WORKER], {}
-    if trust:
-        options = {"cwd": place / "work", "env": plain | {"HOME": job["place"], "TMPDIR": job["place"]} | sandbox.windows()}
-        if hasattr(os, "fork"):
-            options["preexec_fn"] = lambda: sandbox.limit_only(limits)
-    else:
-        read = [*sandbox.readable(), WORKER, str(ROOT / "data_cards"), job["folder"], *([job["base"]] if job["base"] else [])]
-        spec = {"root": str(place / "root"), "read": read, "hide": [str(sandbox.PACKAGE / "exercise" / "answers")], "limits": limits,
-                "scratch_mib": SCRATCH_MIB, "user": 60_000 + os.getpid() % 5000 if os.geteuid() == 0 else None, "command": command,
-                "unable": sandbox.UNABLE, "environment": plain}
-        command = [sys.executable, "-I", sandbox.JAIL, json.dumps(spec)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-                               **options)
-    return sandbox.watched(process, json.dumps(job).encode(), seconds, memory)
 
 
 def compare(report, again, wanted, other=None):
@@ -163,25 +148,31 @@ def compare(report, again, wanted, other=None):
             reason = "another value came out"
         row = {"check": plain(name), "reported": plain(told.get(name)), "again": plain(found.get(name)), "tolerance": tolerance,
                "holds": "no" if reason else "yes", "reason": reason}
-        if not reason and other is not None and other.get(name) == found[name]:
+        if not reason and other is not None and name in other and rests(found[name], other[name], tolerance):
             row["reason"] = "does not move with the seed: is it computed?"
         rows.append(row)
     return rows
+
+
+def rests(found, other, tolerance):
+    """True when another seed gives the same value, or one that is not further off than the tolerance or a thousandth of it allows."""
+    whole = isinstance(found, int) and isinstance(other, int)
+    return holds(found, other, tolerance) or (not whole and holds(found, other, "0.1 %"))
 
 
 def plain(value, most=80):
     """A value as text for the table: floats with six digits, at most `most` letters, and never a formula for a spreadsheet."""
     if value is None:
         return ""
-    text = f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else str(value)
-    text = " ".join(text.split())[:most]
-    return f"'{text}" if re.match(r"[=+@\t]|-(?![\d.])", text) else text
+    return harmless(f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else str(value), most)
 
 
-def regrade(folder, base=None, minutes=20, memory_gib=8, other_seed=None, trust=False, briefs=PROJECTS):
-    """Rows of the table for one student's folder. KitError where the walls can not be put up and `trust` is not given."""
-    known = {"student": plain(folder.name), "project": ""}
+def regrade(folder, base=None, minutes=20, memory_gib=8, other_seed=None, trust=False, briefs=PROJECTS, student=None):
+    """Rows of the table for one student's folder; whatever goes wrong costs this student alone. student: the name in the table."""
+    known = {"student": student or plain(folder.name), "project": ""}
     try:
+        if folder.is_symlink():
+            raise NotReproduced("the folder is a link. Hand in the folder itself.")
         report, stamp = handed_in(folder)
         known["project"] = plain(report["project"])
         wanted = brief(report["project"], briefs)
@@ -191,9 +182,24 @@ def regrade(folder, base=None, minutes=20, memory_gib=8, other_seed=None, trust=
         other = None
         if other_seed is not None and other_seed != stamp["seed"]:
             other = run_again(folder, stamp, report["parameters"], other_seed, base, minutes, memory_gib, trust)["checks"]
-    except NotReproduced as error:
-        return [known | dict.fromkeys(COLUMNS[2:], "") | {"holds": "no", "reason": plain(str(error), 240)}]
-    return [known | row for row in compare(report, again, wanted, other)]
+        return [known | row for row in compare(report, again, wanted, other)]
+    except (NotReproduced, KitError) as error:
+        reason = str(error)
+    except Exception as error:                           # the grader's own; the rest of the class is graded all the same
+        reason = f"the grader failed here ({type(error).__name__}: {error}); this says nothing about the project."
+    return [known | dict.fromkeys(COLUMNS[2:], "") | {"holds": "no", "reason": plain(reason, 240)}]
+
+
+def snapshot(folders, place):
+    """{folder: its copy below `place`}, for notebooks that could change the files of others; what can not be copied stands for itself."""
+    found = {}
+    for number, folder in enumerate(folder for folder in folders if not folder.is_symlink()):
+        copy = found[folder] = place / str(number)
+        try:
+            copied(folder, copy)
+        except (NotReproduced, OSError):
+            found[folder] = folder
+    return found
 
 
 def main(words=None):
@@ -203,11 +209,13 @@ def main(words=None):
     asked.add_argument("--run", help="a finished run, for example runs/cpu: its stages are lent, so that they are not made again")
     asked.add_argument("--minutes", type=float, default=20, help="limit for one notebook (20)")
     asked.add_argument("--memory-gib", type=float, default=8, help="limit for one notebook (8)")
-    asked.add_argument("--other-seed", type=int, help="run once more with this seed and mark the checks that do not move")
-    asked.add_argument("--trust", action="store_true", help="run without walls: inside a container that holds nothing else")
+    asked.add_argument("--other-seed", type=int, help="run once more with this seed and mark checks that stay within their tolerance")
+    asked.add_argument("--trust", action="store_true", help="run without walls: a notebook can then read and change "
+                       "other submissions; on macOS and Windows its memory is not limited")
     given = asked.parse_args(words)
     place = Path(given.submissions)
-    students = sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")) if place.is_dir() else []
+    seen = [path for path in sorted(place.iterdir()) if not path.name.startswith(".")] if place.is_dir() else []
+    students = [path for path in seen if path.is_dir() or path.is_symlink()]
     if not students:
         sys.exit(f"{place} holds no folders. It needs one for each student, with project.ipynb, stamp.json and checks.json.")
     if given.run and not (Path(given.run) / "report.json").is_file():
@@ -217,12 +225,21 @@ def main(words=None):
             sandbox.refuse_if_open()
     except KitError as error:
         sys.exit(str(error))
-    rows = []
+    for path in [path for path in seen if path not in students]:
+        print(f"left out: {plain(path.name)} (no folder)")
+    with tempfile.TemporaryDirectory(prefix="regrade-") as name:
+        of_all(students, snapshot(students, Path(name)) if given.trust else {}, given)
+
+
+def of_all(students, copies, given):
+    """Run all students' projects and write the table, anew after each."""
+    rows, names = [], labels([path.name for path in students])
     for folder in students:
-        found = regrade(folder, given.run, given.minutes, given.memory_gib, given.other_seed, given.trust)
-        print(f"{folder.name}: {sum(row['holds'] == 'yes' for row in found)} of {len(found)} hold", flush=True)
+        found = regrade(copies.get(folder, folder), given.run, given.minutes, given.memory_gib, given.other_seed, given.trust,
+                        student=names[folder.name])
+        print(f"{names[folder.name]}: {sum(row['holds'] == 'yes' for row in found)} of {len(found)} hold", flush=True)
         rows += found
-    write_csv(given.out, [{name: row[name] for name in COLUMNS} for row in rows])
+        write_csv(given.out, [{name: row[name] for name in COLUMNS} for row in rows])
     print(f"{len(rows)} rows in {given.out}")
 
 

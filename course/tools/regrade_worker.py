@@ -19,21 +19,32 @@ def main():
 
 
 def work(job):
-    """{"stopped": reason or "", "checks": text of the new checks.json or None}.
+    """{"unreadable": what is wrong with the notebook or "", "stopped": reason or "", "checks": text of the new checks.json or None}.
 
-    job: folder (what was handed in), place (an empty folder to write in), parameters, base (a finished run or "").
+    job: folder (what was handed in), parameters, base (a finished run or ""). It writes into the folder in which it was started.
     """
-    place = Path(job["place"])
+    place = Path.cwd()
     shutil.copytree(job["folder"], place / "work")
     os.environ.update({"HOME": str(place), "IPYTHONDIR": str(place / "ipython"), "MEDGEN_RUNS": str(place / "runs")})
     if job["base"]:
         lend(Path(job["base"]), place / "runs" / job["parameters"]["run_name"])
     os.chdir(place / "work")
-    if stopped := run(json.loads(Path("project.ipynb").read_text(encoding="utf-8"))["cells"], job["parameters"]):
-        return {"stopped": stopped, "checks": None}
+    try:
+        cells = cells_of(Path("project.ipynb"))
+    except Exception as error:                           # a file of any content
+        return {"unreadable": f"{type(error).__name__}: {str(error)[:160]}", "stopped": "", "checks": None}
+    if stopped := run(cells, job["parameters"]):
+        return {"unreadable": "", "stopped": stopped, "checks": None}
     found = Path("checks.json")
     whole = found.is_file() and not found.is_symlink() and found.stat().st_size <= 1_000_000
-    return {"stopped": "", "checks": found.read_text(encoding="utf-8", errors="replace") if whole else None}
+    return {"unreadable": "", "stopped": "", "checks": found.read_text(encoding="utf-8", errors="replace") if whole else None}
+
+
+def cells_of(path):
+    """[(source, tags)] of a notebook: None as the source of what is no code. An error of any kind for what is no notebook."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [("".join(cell["source"]) if cell["cell_type"] == "code" else None, list(cell.get("metadata", {}).get("tags", [])))
+            for cell in cells]
 
 
 def lend(base, run):
@@ -46,18 +57,18 @@ def lend(base, run):
 
 
 def run(cells, parameters):
-    """Run the code cells in order, the parameters set after the cell that is tagged so; "" or where and why it stopped."""
+    """Run cells (see cells_of) in order, the parameters set after the one that is tagged so; "" or where and why it stopped."""
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "nocolor"}}))
-    for number, cell in enumerate(cells, 1):
-        if cell["cell_type"] == "code":
-            done = shell.run_cell("".join(cell["source"]), store_history=False)
+    for number, (source, tags) in enumerate(cells, 1):
+        if source is not None:
+            done = shell.run_cell(source, store_history=False)
             error = done.error_before_exec or done.error_in_exec
             if error:
                 return f"cell {number}: {type(error).__name__}: {str(error)[:160]}"
-            if "parameters" in cell["metadata"].get("tags", []):
+            if "parameters" in tags:
                 shell.user_ns.update(parameters)
     return ""
 

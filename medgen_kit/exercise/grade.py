@@ -15,85 +15,156 @@ from .verdict import judge
 
 COLUMNS = ("student", "exercise", "points", "of", "reason")
 LARGEST = 30_000_000                    # bytes of a notebook
+PACKED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 SECONDS, CELL_SECONDS, EXERCISE_SECONDS, MEMORY_GIB = 60.0, 20.0, 10.0, 2.0
 
 
 def grade(submissions, cases, out, seconds=SECONDS, memory_gib=MEMORY_GIB, workers=2, trust=False, say=None):
-    """Grade every student and write the CSV (student, exercise, points, of, reason); returns its rows.
+    """Grade every student and write the CSV (student, exercise, points, of, reason), again after each of them; returns its rows.
 
     submissions: folder of student.ipynb, or of student/NN_ex.ipynb. cases: file that `course/tools/exercises.py cases` wrote; its
     exercises are graded. seconds, memory_gib: limits of one notebook. trust: without the sandbox, see sandbox.run. say: called with
     one line for each student. KitError when there is nothing to grade, or when submissions can not be shut in.
 
-    The code cells run in order as one script: magics are left out, pictures are off, a cell tagged `colab` is not run, and a cell that
-    fails does not stop the next. Then the answers get the inputs of the cases.
+    The code cells run in order as one script: magics do nothing, pictures are not shown, a cell tagged `colab` is not run, and a cell that
+    fails does not stop the next. Then the answers get the inputs of the cases. A notebook that loses something to the clock or to the
+    machine's memory while a neighbour may have taken both runs once more, alone, after all others; that result counts.
     """
-    exercises = case_files.read(cases)
-    students = students_in(submissions)
+    exercises, say = case_files.read(cases), say or (lambda line: None)
+    students, left_out = looked_through(submissions)
     if not trust:
         sandbox.refuse_if_open()
-    known, limits = every(), {"seconds": seconds, "memory_gib": memory_gib, "trust": trust}
-    rows = []
+    for name in left_out:
+        say(f"left out: {harmless(name)} (no notebook and no folder)")
+    jobs = {student: jobs_of(path, exercises, trust) for student, path in students.items()}
+    table, known, limits = Table(out, students, exercises, say), every(), {"seconds": seconds, "memory_gib": memory_gib, "trust": trust}
+    again = []
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        for student, found in zip(students, pool.map(lambda item: of_student(item, exercises, known, limits), students.items())):
-            rows += found
-            if say:
-                say(f"{student}: {sum(row['points'] for row in found)} of {sum(row['of'] for row in found)}")
-    write_csv(out, [row | {name: harmless(row[name]) for name in ("student", "reason")} for row in rows], COLUMNS)
-    return rows
+        runs = {student: [pool.submit(of_notebook, *job, known, limits) for job in jobs[student]] for student in students}
+        for student in students:
+            found = [run.result() for run in runs[student]]
+            late = [job for job, (_, late) in zip(jobs[student], found) if late]
+            again += [(student, job) for job in late]
+            table.add(student, [part for part, _ in found], ", runs again alone at the end" * bool(late))
+    for student, job in again:
+        table.add(student, [of_notebook(*job, known, limits)[0]], " (again, alone)")
+    return table.rows()
+
+
+class Table:
+    """The rows of those who are graded so far; the file is written anew after each, so that a broken run leaves what there is."""
+
+    def __init__(self, out, students, exercises, say):
+        self.out, self.names, self.exercises, self.say, self.verdicts = out, labels(students), list(exercises), say, {}
+
+    def add(self, student, parts, note=""):
+        """Take in verdicts {exercise: (points, of, reason)} of one student."""
+        mine = self.verdicts.setdefault(student, {})
+        for part in parts:
+            mine |= part
+        self.say(f"{self.names[student]}: {sum(one[0] for one in mine.values())} of {sum(one[1] for one in mine.values())}{note}")
+        shown = [row | {"student": self.names[row["student"]], "reason": harmless(row["reason"])} for row in self.rows()]
+        write_csv(self.out, shown, COLUMNS)
+
+    def rows(self):
+        return [dict(zip(COLUMNS, (student, name, *found[name]))) for student, found in self.verdicts.items() for name in self.exercises]
 
 
 def students_in(folder):
-    """{student: path of a notebook or of a folder of them} by name; links and hidden files are left out. KitError for none or for twins.
+    """{student: path of a notebook or of a folder of them} by name, see `looked_through`."""
+    return looked_through(folder)[0]
 
-    A folder that holds nothing but NN_ex.ipynb is one student's.
+
+def looked_through(folder):
+    """({student: path}, names of files that are nobody's). Links and archives are a student's too, and cost the points; hidden files are
+    nobody's. KitError for no student or for twins. A folder that holds nothing but NN_ex.ipynb is one student's.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise KitError(f"{folder} is no folder. Give the folder that holds student.ipynb, or a folder for each student.")
     seen = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    if seen and all(re.fullmatch(r"\d\d_ex\.ipynb", path.name) for path in seen):
-        return {folder.resolve().name: folder}
-    students = {}
+    if seen and all(re.fullmatch(r"\d\d_ex\.ipynb", path.name, re.I) for path in seen):
+        return {folder.resolve().name: folder}, []
+    students, left_out, packed = {}, [], {}
     for path in seen:
-        mode = path.lstat().st_mode
-        is_notebook = path.suffix == ".ipynb" and not stat.S_ISDIR(mode)
-        if not (is_notebook or stat.S_ISDIR(mode)):
-            continue
-        name = path.stem if is_notebook else path.name
-        if name in students:
-            raise KitError(f"{folder} holds both {name}.ipynb and the folder {name}. Put the notebook into the folder.")
-        students[name] = path
+        is_folder = stat.S_ISDIR(path.lstat().st_mode)
+        name = path.name if is_folder or not is_notebook(path) else path.stem
+        if is_packed(path) and not is_folder:
+            packed[path.stem] = path
+        elif not (is_folder or is_notebook(path) or path.is_symlink()):
+            left_out.append(path.name)
+        elif name in students:
+            raise KitError(f"{folder} holds both {students[name].name} and {path.name} of {name}. Put the notebook into the folder.")
+        else:
+            students[name] = path
+    left_out += [path.name for name, path in packed.items() if name in students]
+    students |= {name: path for name, path in packed.items() if name not in students}
     if not students:
         raise KitError(f"{folder} holds no notebook and no folder. Expected: student.ipynb, or student/04_ex.ipynb.")
-    return students
+    return {name: students[name] for name in sorted(students)}, left_out
 
 
-def of_student(item, exercises, known, limits):
-    """The rows of one student, in the order of the cases file."""
-    student, path = item
+def is_notebook(path):
+    return path.suffix.lower() == ".ipynb"
+
+
+def is_packed(path):
+    return path.suffix.lower() in PACKED
+
+
+def labels(students):
+    """{student: name in the table}: harmless, and no two the same."""
+    found = {}
+    for student in students:
+        name, number = harmless(student, 80) or "no name", 1
+        while (label := name if number == 1 else f"{name} ({number})") in found.values():
+            number += 1
+        found[student] = label
+    return found
+
+
+def jobs_of(path, exercises, trust):
+    """[(path, lesson or "", {name: exercise}, cells)] of one student.
+
+    cells: with `trust` they are read now, as a notebook may change the file of another; else None, and they are read when they run.
+    """
     wanted = {}
     for name, exercise in exercises.items():
-        wanted.setdefault(exercise["lesson"] if path.suffix != ".ipynb" else "", {})[name] = exercise
-    verdicts = {}
-    for lesson, part in wanted.items():
-        verdicts |= of_notebook(path, lesson, part, known, limits)
-    return [{"student": student, "exercise": name, **dict(zip(("points", "of", "reason"), verdicts[name]))} for name in exercises]
+        wanted.setdefault("" if is_notebook(path) else exercise["lesson"], {})[name] = exercise
+    return [(path, lesson, part, cells_of(path, lesson) if trust else None) for lesson, part in wanted.items()]
 
 
-def of_notebook(path, lesson, exercises, known, limits):
-    """{exercise: (points, of, reason)} from one notebook; whatever is wrong with it becomes the reason of each exercise."""
+def cells_of(path, lesson):
+    """Sources of the code cells of a student's notebook for a lesson ("": of the only one), or the Unusable that says why not."""
     try:
-        notebook = path if not lesson else notebook_of(path, lesson)
-        cells = code_of(notebook)
-        job = {"cells": cells, "cell_seconds": CELL_SECONDS, "seconds": EXERCISE_SECONDS,
-               "exercises": {name: [case["inputs"] for part in one["parts"] for case in part["cases"]] for name, one in exercises.items()}}
+        return code_of(notebook_of(path, lesson) if lesson else path)
+    except Unusable as unusable:
+        return unusable
+    except OSError as error:
+        return Unusable(f"{path.name} can not be read ({error.strerror}).")
+
+
+def of_notebook(path, lesson, exercises, cells, known, limits):
+    """({exercise: (points, of, reason)}, may others be to blame for what was lost); what is wrong with it is each exercise's reason."""
+    cells = cells_of(path, lesson) if cells is None else cells
+    if isinstance(cells, Unusable):
+        return nothing(exercises, str(cells)), False
+    job = {"cells": cells, "cell_seconds": CELL_SECONDS, "seconds": EXERCISE_SECONDS,
+           "exercises": {name: [case["inputs"] for part in one["parts"] for case in part["cases"]] for name, one in exercises.items()}}
+    try:
         outcome = sandbox.run(job, **limits)
-        told, errors, whole = answers(outcome)
-        ended = outcome.ended or ("" if whole else "it ends its own process (os._exit, or a crash)")
-    except Unusable as error:
-        return {name: (0, len(one["parts"]), str(error)) for name, one in exercises.items()}
-    return {name: points(one, told.get(name), known.get(name), name, errors, ended) for name, one in exercises.items()}
+    except KitError as error:
+        return nothing(exercises, f"It was not run: {error}"), False
+    except Exception as error:                                      # the grader's own; the rest of the class is graded all the same
+        return nothing(exercises, f"The grader failed here ({type(error).__name__}: {error}); this says nothing about the answer."), False
+    told, errors, whole, late = answers(outcome)
+    ended = outcome.ended or ("" if whole else "it ends its own process (os._exit, or a crash)")
+    found = {name: points(one, told.get(name), known.get(name), name, errors, ended) for name, one in exercises.items()}
+    return found, outcome.starved and (late or bool(outcome.ended))
+
+
+def nothing(exercises, reason):
+    return {name: (0, len(one["parts"]), reason) for name, one in exercises.items()}
 
 
 class Unusable(Exception):
@@ -102,8 +173,12 @@ class Unusable(Exception):
 
 def notebook_of(folder, lesson):
     """The one notebook of a lesson in a student's folder."""
-    found = [path for path in sorted(folder.glob(f"{lesson}*.ipynb")) if not path.name.startswith(".")]
-    exact = [path for path in found if path.name == f"{lesson}_ex.ipynb"]
+    if folder.is_symlink():
+        raise Unusable(f"{folder.name} is a link. Hand in the folder itself.")
+    if not folder.is_dir():
+        raise Unusable(f"{folder.name} is an archive. Unpack it, and grade again." if is_packed(folder) else f"{folder.name} is no folder.")
+    found = [path for path in sorted(folder.iterdir()) if path.name.startswith(lesson) and is_notebook(path)]
+    exact = [path for path in found if path.name.lower() == f"{lesson}_ex.ipynb"]
     if not found:
         raise Unusable(f"No notebook {lesson}_ex.ipynb was handed in.")
     if len(exact or found) > 1:
@@ -131,19 +206,19 @@ def code_of(path):
 
 
 def answers(outcome):
-    """({exercise: outputs}, {cell: error}, came to its end) from what the worker wrote; lines that it would not write are left out."""
-    told, errors, whole = {}, {}, False
+    """({exercise: outputs}, {cell: error}, came to its end, lost to the clock) from what the worker wrote; other lines are left out."""
+    told, errors, whole, late = {}, {}, False, False
     for line in outcome.wrote.split(b"\n"):
         try:
             row = json.loads(line)
-            whole = whole or row.get("end") is True
+            whole, late = whole or row.get("end") is True, late or row.get("late") is True
             if "cells" in row:
                 errors = errors or {int(number): str(error) for number, error in row["cells"].items()}
             elif isinstance(row.get("exercise"), str):
                 told.setdefault(row["exercise"], row["outputs"])
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
             continue
-    return told, errors, whole
+    return told, errors, whole, late
 
 
 def points(exercise, found, task, name, errors, ended):
@@ -165,12 +240,13 @@ def missing(name, errors, ended):
     """Why there is no answer: the run was ended, or the name was never defined."""
     if ended:
         return f"There is no answer of `{name}`: {ended}."
-    first = next(iter(errors.items()), None)
-    return f"`{name}` is not there after all cells ran" + (f" (cell {first[0]}: {first[1]})." if first else ".")
+    said = "; ".join(f"cell {number}: {error}" for number, error in list(errors.items())[:2])
+    return f"`{name}` is not there after all cells ran" + (f" ({said})." if said else ".")
 
 
 def harmless(text, limit=400):
-    """One line that no spreadsheet takes for a formula."""
+    """One line of any text that every file can hold and that no spreadsheet takes for a formula; a plain number stays as it is."""
+    text = text.encode("utf-8", "replace").decode()
     text = " ".join(re.sub(r"[^\S ]|[\x00-\x1f\x7f]", " ", text).split())
     text = text if len(text) <= limit else text[:limit - 4] + " ..."
-    return f"'{text}" if text[:1] in "=+-@" and text else text
+    return f"'{text}" if text[:1] in tuple("=+-@") and not re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", text) else text

@@ -1,8 +1,9 @@
 """Runs one program where it can harm nobody: its own file system (read-only but for a scratch folder), no network, limits. Linux alone.
 
-    python -I jail.py SPEC        SPEC: JSON with root, read, hide, limits, user, command, environment, unable (see `sandbox.run`)
+    python -I jail.py SPEC        SPEC: JSON with root, read, hide, scratch_mib, inodes, limits, user, command, environment, unable
 
-Only the standard library is used. It leaves with status `unable` when the kernel refuses one of the walls; then nothing was run.
+`sandbox.run` makes SPEC. Only the standard library is used. It leaves with status `unable` when the kernel refuses one of the walls, or
+when the program does not start; then nothing was run.
 """
 
 import ctypes
@@ -65,16 +66,16 @@ def unshare(as_root):
                 raise Unable(f"user namespace: {error.strerror}") from None
 
 
-def build(root, read, hide, scratch_mib):
+def build(root, read, hide, scratch_mib, inodes):
     """A file system at `root` that holds `read` (read-only), a few devices and /scratch; what is in `hide` is empty there. Go there."""
     mount("none", "/", flags=REC | PRIVATE)
     mount("tmpfs", root, "tmpfs", NO_SUID, "size=4m,mode=0755")
     for folder in ("dev", "scratch"):
         os.mkdir(f"{root}/{folder}")
-    mount("tmpfs", f"{root}/scratch", "tmpfs", NO_SUID, f"size={scratch_mib}m,nr_inodes=4096,mode=0777")
+    mount("tmpfs", f"{root}/scratch", "tmpfs", NO_SUID, f"size={scratch_mib}m,nr_inodes={inodes},mode=0777")
     for source in [*read, *(f"/dev/{name}" for name in DEVICES)]:
         place(source, root)
-    for folder in hide:
+    for folder in (folder for folder in hide if os.path.isdir(root + folder)):
         mount("tmpfs", root + folder, "tmpfs", NO_SUID, "size=4k,mode=0755")
         read_only(root + folder, recursive=False)
     os.chdir(root)
@@ -128,14 +129,23 @@ def limit(limits):
 def first_process(spec):
     """Process 1 of the jail: starts the program, collects whoever ends, and leaves with the program's status. The kernel ends the rest."""
     libc.prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-    build(spec["root"], spec["read"], spec["hide"], spec["scratch_mib"])
+    build(spec["root"], spec["read"], spec["hide"], spec["scratch_mib"], spec["inodes"])
     drop(spec["user"])
+    back, forth = os.pipe()                              # closed by the start of the program: then nothing is read
     child = os.fork()
     if not child:
-        libc.prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-        os.setsid()
-        limit(spec["limits"])
-        os.execve(spec["command"][0], spec["command"], spec["environment"])
+        try:
+            libc.prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+            os.setsid()
+            limit(spec["limits"])
+            os.execve(spec["command"][0], spec["command"], spec["environment"])
+        except BaseException as error:                    # noqa: B036 the copy of a process must never go on as its parent
+            os.write(forth, f"{spec['command'][0]} does not start: {error}".encode())
+            os._exit(1)
+    os.close(forth)
+    if said := os.read(back, 4000):
+        raise Unable(said.decode())
+    os.close(back)
     os.closerange(0, 3)                                  # so that the channel ends with the program
     while True:
         ended, status = os.wait()

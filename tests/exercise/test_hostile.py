@@ -235,7 +235,7 @@ def test_folders_that_can_not_be_graded(tmp_path):
         grade.students_in(tmp_path)
     notebook(tmp_path / "ada.ipynb", "x = 1")
     (tmp_path / "ada").mkdir()
-    with pytest.raises(KitError, match="both ada.ipynb"):
+    with pytest.raises(KitError, match="both ada and ada.ipynb"):
         grade.students_in(tmp_path)
 
 
