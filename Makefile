@@ -40,7 +40,9 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Installing the packages of requirements.lock into $(VENV) (once; some minutes) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@mkdir -p runs
 	@touch $(READY)
+	@echo "Installed in $(VENV). Next: make course, or: $(BIN)/jupyter lab notebooks/"
 
 course: $(READY)
 	@$(BIN)/python course/tools/run_course.py --profile "$(PROFILE)" --name "$(NAME)" --seed "$(or $(SEED),0)"

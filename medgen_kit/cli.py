@@ -15,7 +15,7 @@ typed = typer.Typer(help="Teach and reproduce medical text-to-video generation. 
                     no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 typed.add_typer(study_app, name="study")
 PROFILE = typer.Option("", help="Sizes: smoke, cpu, colab-t4, colab-l4, a100, cluster. Empty: MEDGEN_PROFILE, else cpu.")
-RUN = typer.Option("", "--run", help="Name of the run folder. Empty: the profile's name.")
+RUN = typer.Option("", "--run", help="Name of the run folder, whose profile is then the default. Empty: the profile's name.")
 SEED = typer.Option(0, min=0, max=2**32 - 1, help="A whole number.")
 SETTINGS = typer.Option([], "--set", help="A setting of the recipe, for example --set max_steps=500 --set batch=8.")
 STAGE = typer.Argument(help="In the order of the flow: " + ", ".join(
@@ -23,10 +23,12 @@ STAGE = typer.Argument(help="In the order of the flow: " + ", ".join(
 
 
 def _run(profile, name, seed=0):
+    """The run of this name; without a profile the one that it was made with, if that is one of ours."""
     from . import profiles
     from .run import Run
 
-    return Run.open(profiles.load(profile, seed=seed), name)
+    own = Run.profile_of(name)
+    return Run.open(profiles.load(profile or (own if own in profiles.names() else ""), seed=seed), name)
 
 
 @typed.command()
@@ -87,10 +89,10 @@ def sample(prompt: str = typer.Argument("", help="One prompt; or give --prompts.
            prompts: str = typer.Option("", help="File of prompts: .txt (one a line), .jsonl, .json or .csv (prompt or brief_caption)."),
            model: str = typer.Option("", help="Name (medgen-kit plan --help lists them) or folder of a pipeline. Empty: the profile's."),
            lora: str = typer.Option("", help="LoRA to put on it: a file or folder."),
-           steps: int = typer.Option(None, help="num_inference_steps. Empty here and below: the model's own."),
+           steps: int = typer.Option(None, min=1, help="num_inference_steps. Empty here and below: the model's own."),
            guidance_scale: float = typer.Option(None), shift: float = typer.Option(None, help="Timestep shift in sampling."),
-           negative_prompt: str = typer.Option(""), frames: int = typer.Option(None), height: int = typer.Option(None),
-           width: int = typer.Option(None), fps: float = typer.Option(None), seed: int = SEED,
+           negative_prompt: str = typer.Option(""), frames: int = typer.Option(None, min=1), height: int = typer.Option(None, min=1),
+           width: int = typer.Option(None, min=1), fps: float = typer.Option(None), seed: int = SEED,
            seeds_per_prompt: int = typer.Option(1, help="Clips per prompt; the paper makes one."),
            batch: int = typer.Option(1, help="Clips at a time."),
            accel: str = typer.Option("off", help="off, safe (cache of blocks) or fast (UniPC, fewer steps and cache)."),
@@ -138,8 +140,13 @@ def _profile_model(profile, name, lora):
     run = _run(profile, name)
     if lora:
         raise KitError("--lora needs --model: the name or folder of the model that it was trained on.")
-    if lacking := missing(run, "generate"):
-        hurry = "" if run.profile.name == "smoke" else " With --profile smoke it takes a few, and the pictures are poor."
+    lacking, place = missing(run, "generate"), run.folder("generate") / "pipeline"
+    if lacking and place.is_dir():
+        raise KitError(f"the model of run '{run.root.name}' was made with another seed, other settings or other code than now, and would "
+                       f"be replaced. To sample from it as it is: --model {place}. To make it again: medgen-kit need generate --run "
+                       f"{run.root.name}. To keep both: another --run.")
+    if lacking:
+        hurry = "" if run.profile.name == "smoke" else " With --profile smoke it takes a few, and the pictures are noise."
         typer.echo(f"Run '{run.root.name}' has no finished model yet, so these stages are made first: {', '.join(lacking)}. "
                    f"That takes minutes, and the next time it is there.{hurry}")
     pipe = generate.open_generator(run.profile, make(run, "generate") / "pipeline")

@@ -61,7 +61,8 @@ def missing(run, stage):
 
 
 def need(run, stage, watch=None):
-    """Folder of a finished stage. What is missing before it is made first, smallest first, and said so.
+    """Folder of a finished stage. What is missing before it is made first, smallest first, and said so. KitError when the run was made with
+    another profile and a stage of it would be replaced.
 
     watch: for a stage that trains, something with `update(step, loss=, seconds_left=, picture=, ...)` (`show.monitor`).
     """
@@ -72,5 +73,7 @@ def need(run, stage, watch=None):
         need(run, before)
     settings = step.settings(run.profile)
     if not run.is_done(stage, step.function(), step.needs, settings):
-        print(f"Making stage '{stage}' of run '{run.root.name}' (profile '{run.profile.name}') ...", flush=True)
+        why = run.why_again(stage, step.needs, settings)
+        print(f"Making stage '{stage}' of run '{run.root.name}' (profile '{run.profile.name}') ..."
+              + f" The one that stands is replaced ({why})." * bool(why), flush=True)
     return run.make(stage, step.function(), step.needs, settings, watch)

@@ -73,6 +73,12 @@ class Run:
                            "to a folder you may write.") from error
         return cls(root, profile)
 
+    @staticmethod
+    def profile_of(name):
+        """Name of the profile that the run `name` was made with; "" when no stage of it stands."""
+        found = sorted((runs_root() / name).glob("[!.]*/manifest.json")) if name else []
+        return json.loads(found[0].read_text(encoding="utf-8"))["profile"] if found else ""
+
     @classmethod
     def existing(cls, profile, name=""):
         """The run `name` as `open` gives it; KitError, and nothing made, when there is none with figures."""
@@ -116,6 +122,20 @@ class Run:
         """True when the stage stands with exactly these inputs and settings."""
         manifest = self.manifest(stage)
         return manifest is not None and manifest["fingerprint"] == self.fingerprint(stage, function, inputs, settings or {})
+
+    def why_again(self, stage, inputs=(), settings=None):
+        """Why a stage that stands is not taken as it is, in words; "" when there is none. KitError when it belongs to another profile."""
+        there = self.manifest(stage)
+        if there is None:
+            return ""
+        if there["profile"] != self.profile.name:
+            raise KitError(f"run '{self.root.name}' was made with profile '{there['profile']}'; profile '{self.profile.name}' would "
+                           f"replace its stage '{stage}'. Choose another run_name (--run), or profile '{there['profile']}'.")
+        asked = json.loads(json.dumps(settings or {}, default=str))
+        changed = [name for name in {**there["settings"], **asked} if there["settings"].get(name) != asked.get(name)]
+        if changed:
+            return f"other settings: {', '.join(changed)}"
+        return "what it reads was made again" if self.input_marks(stage, inputs) != there["inputs"] else "its code has changed"
 
     def make(self, stage, function, inputs=(), settings=None, watch=None):
         """Folder of `stage`, made by `function(work) -> figures` unless it stands already. Safe to call from two notebooks.

@@ -93,6 +93,22 @@ def test_a_command_that_makes_stages_names_them_before(tmp_path, monkeypatch):
     assert CliRunner().invoke(cli.typed, ["need", "align", "--seed", "-1"]).exit_code == 2
 
 
+def test_a_run_keeps_its_profile_and_its_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path))
+    run = kit.Run.open(kit.profile("smoke"), "mine")
+    pipeline.need(run, "sources")
+    assert cli._run("", "mine").profile.name == "smoke", "the run's own profile is the default"
+    with pytest.raises(kit.KitError, match="made with profile 'smoke'"):
+        pipeline.need(cli._run("cpu", "mine"), "sources")
+    capsys.readouterr()
+    pipeline.need(kit.Run.open(kit.profile("smoke", seed=3), "mine"), "sources")
+    assert "The one that stands is replaced (other settings: seed)." in capsys.readouterr().out
+    (tmp_path / "mine" / "generate" / "pipeline").mkdir(parents=True)
+    asked = CliRunner().invoke(cli.typed, ["sample", "a heart", "--run", "mine"])
+    assert isinstance(asked.exception, kit.KitError) and "would be replaced" in str(asked.exception) and "--model" in str(asked.exception)
+    assert CliRunner().invoke(cli.typed, ["sample", "a heart", "--run", "mine", "--steps", "0"]).exit_code == 2
+
+
 @pytest.mark.parametrize("place, said", [("file.md", "file.md is a file"), ("nowhere", "nowhere is not there"),
                                          (".", "holds no metadata.jsonl")])
 def test_check_says_what_a_wrong_folder_is_and_what_makes_one(tmp_path, place, said):

@@ -35,6 +35,19 @@ def test_a_stage_is_made_once_and_again_when_its_settings_change(run):
     assert len(calls) == 2 and run.manifest("s")["settings"] == {"a": 2}
 
 
+def test_a_stage_that_stands_says_why_it_is_made_again_and_another_profile_is_refused(run):
+    assert run.why_again("s") == ""
+    run.make("a", counted([]))
+    run.make("s", counted([]), ["a"], {"size": 1, "seed": 0})
+    assert run.why_again("s", ["a"], {"size": 2, "seed": 0}) == "other settings: size"
+    assert run.why_again("s", ["a"], {"size": 1, "seed": 0}) == "its code has changed"
+    run.make("a", counted([]), settings={"n": 1})
+    assert run.why_again("s", ["a"], {"size": 1, "seed": 0}) == "what it reads was made again"
+    assert Run.profile_of("test") == "smoke" and Run.profile_of("nowhere") == Run.profile_of("") == ""
+    with pytest.raises(KitError, match="made with profile 'smoke'.*'cpu' would replace its stage 's'"):
+        Run.open(profiles.load("cpu"), "test").why_again("s", ["a"], {})
+
+
 def test_an_interrupted_stage_is_not_taken_for_whole_and_finds_its_work_again(run):
     seen = []
 

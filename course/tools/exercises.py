@@ -77,8 +77,8 @@ def key(path):
     number = path.stem[:2]
     lines = [f"# Answers {number}", "",
              f"For teachers. Made from [{path.name}](../solutions/{path.name}) by `make exercises`; change the solution or "
-             f"`medgen_kit/exercise/answers/lesson_{number}.py`, never this page. The *common wrong answers* of a checked exercise are those "
-             "that `kit.check` and the grader say when they meet one."]
+             f"`medgen_kit/exercise/answers/lesson_{number}.py`, never this page. The *common wrong answers* of a checked exercise are "
+             "those that `kit.check` and the grader say when they meet one."]
     for before, cell in zip([None, *cells], cells):
         tags = cell.metadata.get("tags", [])
         if cell.cell_type == "markdown" and cell.source.startswith("## "):

@@ -27,7 +27,7 @@ def check(name, answer=..., seconds=SECONDS):
         seconds = SECONDS
     try:
         found = marked(tasks[name], answer, seconds)
-        print(f"{name}: {found.points}/{found.of}" + f"  {found.reason}" * bool(found.reason))
+        print(f"{name}: {found.points}/{found.of}" + f"  {found.reason} (What follows uses the reference.)" * bool(found.reason))
         return answer if found.points == found.of else tasks[name].solve
     except Exception as error:                                      # an answer may be an object that does anything when it is looked at
         print(f"{name}: 0/{len(tasks[name].parts())}  this answer can not be looked at ({type(error).__name__}).")

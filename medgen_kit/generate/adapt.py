@@ -180,10 +180,17 @@ class Looks:
         self.at.append(step)
         if loop.here().is_main_process:
             label.write(self.folder / "samples" / f"step-{step:07d}.mp4", self.kept[-1], self.how.fps, {
-                **label.shared_facts(self.pipe, self.how), "prompt": caption, "seed": self.recipe.seed, "trained_steps": step})
+                **self.facts(step), "prompt": caption, "seed": self.recipe.seed, "trained_steps": step})
         levels = tune.by_level(model, self.family, self.store, self.rows, self.recipe.seed)
         model.train()
         return {"levels": levels, "caption": caption}
+
+    def facts(self, step):
+        """What the label says of the model: a LoRA in training on the base's weights, or weights that lie in no file yet."""
+        told, rank = label.shared_facts(self.pipe, self.how), self.recipe.lora_rank
+        if rank:
+            return told | {"lora": {"name": "in training", "rank": rank, "steps": step}}
+        return told | {"weights": None, "trained_from": told["weights"]}
 
     def sample(self, caption):
         """A clip uint8 [T, H, W, 3]; the VAE comes to the device for it, and decodes large pictures in tiles."""

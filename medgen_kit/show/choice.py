@@ -9,7 +9,7 @@ from ..errors import KitError
 from .bundle import image_tag, is_notebook
 from .linked import pages
 from .movies import film_tag, player
-from .strips import filmstrip_image, sheet
+from .strips import filmstrip_image, sheet, warned
 
 PICTURED = 6                     # clips of the picture that is part of every page
 
@@ -67,7 +67,7 @@ class Choice:
     def page(self, at):
         """HTML of one clip: its filmstrip and a player."""
         text = f"{self.alt} {self.words(at)}."
-        strip = image_tag(filmstrip_image(self.clip(at), fps=self.fps), text)
+        strip = image_tag(filmstrip_image(self.clip(at), fps=self.fps, warning=warned(self.caption)), text)
         return (f'<p role="status"><b>{html.escape(self.words(at))}</b></p>{strip}<br>{film_tag(self.clip(at), text, self.fps)}'
                 f"<p><i>{html.escape(self.caption)}</i></p>")
 

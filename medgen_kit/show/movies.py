@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import video
-from .bundle import LIMIT_KB, send
-from .strips import checked, enlarge, filmstrip
+from .bundle import LIMIT_KB, send, send_image
+from .strips import checked, enlarge, filmstrip_image, warned
 
 SIDE = 224                       # pixels of the shorter side that small frames are enlarged to
 
@@ -22,7 +22,8 @@ def player(source, alt, fps=8, caption="", strip=9, limit_kb=LIMIT_KB):
     """
     frames, fps = load(source, fps)
     picked = video.sample_indices(len(frames), min(strip, len(frames)))
-    filmstrip(frames[picked], alt, labels=[f"{i / fps:.2f} s" for i in picked], columns=min(9, strip), limit_kb=limit_kb)
+    labels = [f"{i / fps:.2f} s" for i in picked]
+    send_image(filmstrip_image(frames[picked], labels, min(9, strip), warning=warned(caption)), alt, limit_kb=limit_kb)
     text = f"Video player: {alt}"
     send({"text/html": film_tag(frames, alt, fps, limit_kb)}, text, caption)
 

@@ -17,7 +17,7 @@ def filmstrip(frames, alt, caption="", labels=None, columns=9, fps=8, limit_kb=L
 
     labels: words instead of seconds, one a frame. columns: frames a row. fps: frames a second, for the times.
     """
-    send_image(filmstrip_image(frames, labels, columns, fps), alt, caption, limit_kb)
+    send_image(filmstrip_image(frames, labels, columns, fps, warned(caption)), alt, caption, limit_kb)
 
 
 def sheet(clips, titles, alt, caption="", frames=5, columns=2, marks=None, limit_kb=75):
@@ -25,11 +25,11 @@ def sheet(clips, titles, alt, caption="", frames=5, columns=2, marks=None, limit
 
     marks: one text a clip, "" for none, "right" or "wrong: ..." (a tick or a cross is added).
     """
-    send_image(sheet_image(clips, titles, frames, columns, marks), alt, caption, limit_kb)
+    send_image(sheet_image(clips, titles, frames, columns, marks, warned(caption)), alt, caption, limit_kb)
 
 
-def filmstrip_image(frames, labels=None, columns=9, fps=8):
-    """The picture of `filmstrip`, as a Pillow image."""
+def filmstrip_image(frames, labels=None, columns=9, fps=8, warning=""):
+    """The picture of `filmstrip`, as a Pillow image. warning: words below it, inside the picture (see `warned`)."""
     from PIL import Image, ImageDraw
 
     frames = checked(frames)
@@ -41,7 +41,7 @@ def filmstrip_image(frames, labels=None, columns=9, fps=8):
     tiles = enlarge(frames, width)
     lines = [wrap(label, width, SMALL) for label in labels]
     step = tiles.shape[1] + (SMALL + 4) * max(map(len, lines)) + 6
-    rows, note = -(-len(tiles) // columns), enlarged_note(frames, width)
+    rows, note = -(-len(tiles) // columns), f"{warning} {enlarged_note(frames, width)}".strip()
     image = Image.new("RGB", (columns * (width + GAP) - GAP, rows * step + (20 if note else 0)), "white")
     draw = ImageDraw.Draw(image)
     for number, (tile, words) in enumerate(zip(tiles, lines)):
@@ -54,8 +54,8 @@ def filmstrip_image(frames, labels=None, columns=9, fps=8):
     return image
 
 
-def sheet_image(clips, titles, frames=5, columns=2, marks=None):
-    """The picture of `sheet`, as a Pillow image."""
+def sheet_image(clips, titles, frames=5, columns=2, marks=None, warning=""):
+    """The picture of `sheet`, as a Pillow image. warning: words below it, inside the picture (see `warned`)."""
     from PIL import Image, ImageDraw
 
     clips = [checked(clip) for clip in clips]
@@ -70,7 +70,7 @@ def sheet_image(clips, titles, frames=5, columns=2, marks=None):
     rows = [range(start, min(start + columns, len(clips))) for start in range(0, len(clips), columns)]
     texts = [max(len(words[i]) for i in row) * (TEXT + 4) + 2 for row in rows]
     heights = [text + max(strips[i].shape[0] for i in row) + 14 for text, row in zip(texts, rows)]
-    note = enlarged_note(clips[0], width)
+    note = f"{warning} {enlarged_note(clips[0], width)}".strip()
     image = Image.new("RGB", (columns * (column + 18) - 18, sum(heights) + (20 if note else 0)), "white")
     draw = ImageDraw.Draw(image)
     for r, row in enumerate(rows):
@@ -106,6 +106,11 @@ def enlarge(frames, width):
     if frames.shape[2] >= width:
         return video.resize(frames, (height, width))
     return np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC) for frame in frames])
+
+
+def warned(caption):
+    """What a picture of generated clips says inside itself, where a copy keeps it, when its caption calls them SYNTHETIC."""
+    return "SYNTHETIC, never for clinical use." if "SYNTHETIC" in caption else ""
 
 
 def enlarged_note(frames, width):

@@ -38,6 +38,14 @@ def pictures(sent):
             for data, metadata in sent for mime, content in data.items() if mime.startswith("image/")]
 
 
+
+def test_a_picture_of_generated_clips_says_so_inside_itself():
+    assert strips.warned("SYNTHETIC. A heart") and strips.warned("Real: a heart") == ""
+    for plain, marked in ((strips.filmstrip_image(moving()), strips.filmstrip_image(moving(), warning=strips.warned("SYNTHETIC"))),
+                          (strips.sheet_image([moving()], ["a"]), strips.sheet_image([moving()], ["a"], warning="SYNTHETIC"))):
+        assert plain.size == marked.size and (np.asarray(plain) != np.asarray(marked)).any(), "the words stand in the line below"
+
+
 def test_every_picture_carries_its_alt_text(page):
     show.filmstrip(moving(), alt="A dot\n walks right", caption="The walk")
     fig, ax = plt.subplots()
