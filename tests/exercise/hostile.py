@@ -191,6 +191,17 @@ def guided(v_empty, v_prompt, guidance_scale):
 def euler(velocity, x, levels):
     return Answer(1)
 """
+SURROGATE = """
+def guided(v_empty, v_prompt, guidance_scale):
+    raise ValueError(chr(0xd800))
+"""
+SURROGATE_IN_CELL = "del guided\nraise ValueError(chr(0xd800))"
+SURROGATE_FORGED = """
+import os
+os.write(3, b'{{"exercise": "guided", "outputs": [' + b", ".join([b'{{"output": {{"kind": "' + bytes([92]) + b'ud800"}}}}'] * {count}) + b"]}}")
+os.write(3, bytes([10]))
+"""
 NOTEBOOKS = {"loop": LOOP, "bomb": BOMB, "delete": DELETE, "print": PRINT, "fill": FILL, "forge": FORGE, "read": READ, "unmask": UNMASK,
              "patch": PATCH, "exit": EXIT, "exit_in_answer": EXIT_IN_ANSWER, "daemon": DAEMON, "socket": SOCKET, "kill": KILL,
-             "memory": MEMORY, "environment": ENVIRONMENT, "tricks": TRICKS}
+             "memory": MEMORY, "environment": ENVIRONMENT, "tricks": TRICKS, "surrogate": SURROGATE, "surrogate_in_cell": SURROGATE_IN_CELL,
+             "surrogate_forged": SURROGATE_FORGED}

@@ -1,4 +1,4 @@
-"""Seventeen notebooks that mean harm, graded between honest neighbours in one call: each costs only itself."""
+"""Twenty notebooks that mean harm, graded between honest neighbours in one call: each costs only itself."""
 
 import csv
 import hashlib
@@ -12,7 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-import nbformat
 import pytest
 
 sys.path[:0] = [str(Path(__file__).parent)]
@@ -20,22 +19,10 @@ sys.path[:0] = [str(Path(__file__).parent)]
 import hostile                                                             # noqa: E402
 from medgen_kit.errors import KitError                                     # noqa: E402
 from medgen_kit.exercise import cases, grade, sandbox                      # noqa: E402
+from sheets import EULER, notebook                                         # noqa: E402
 
-EULER = """
-def euler(velocity, x, levels):
-    for s, following in zip(levels, levels[1:]):
-        x = x + (following - s) * velocity(x, s)
-    return x
-"""
 MARK = f"medgen-test-{os.getpid()}"
 SECONDS = 5
-
-
-def notebook(path, *cells):
-    nb = nbformat.v4.new_notebook()
-    nb.cells = [nbformat.v4.new_code_cell(text) for text in cells]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(nb, path)
 
 
 def fingerprints(*folders):
@@ -71,7 +58,8 @@ def graded(tmp_path_factory):
         sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         words = {"places": [str(submissions), str(secret), str(secret.parent), str(out), str(place), str(submissions / "ada"),
                             str(submissions / "ada" / "06_ex.ipynb")], "mark": MARK,
-                 "port": server.getsockname()[1], "socket": str(place / "s"), "abstract": "@", "pid": sleeper.pid}
+                 "port": server.getsockname()[1], "socket": str(place / "s"), "abstract": "@", "pid": sleeper.pid,
+                 "count": sum(len(part["cases"]) for part in drawn["guided"]["parts"])}
         for student in ("ada", "zoe"):
             notebook(submissions / student / "06_ex.ipynb", hostile.FIRST, EULER)
         for name, text in hostile.NOTEBOOKS.items():
@@ -135,7 +123,8 @@ def test_each_costs_itself(graded, name):
     reasons = [graded["rows"][f"m_{name}", exercise]["reason"] for exercise in ("guided", "euler")]
     assert all(reason for reason, point in zip(reasons, found) if point < 2)
     assert all(len(reason) <= 400 and reason[:1] not in "=+-@" and "secret-key" not in reason for reason in reasons if reason)
-    if name in ("loop", "read", "unmask", "exit_in_answer", "socket", "environment", "tricks", "forge", "patch"):
+    if name in ("loop", "read", "unmask", "exit_in_answer", "socket", "environment", "tricks", "forge", "patch", "surrogate",
+                "surrogate_in_cell", "surrogate_forged"):
         assert found[0] == 0, reasons
     if name in ("delete", "print", "fill", "exit", "daemon"):
         assert found[0] == 2, reasons
@@ -145,6 +134,9 @@ def test_reasons_tell_what_happened(graded):
     said = {name: graded["rows"][f"m_{name}", "guided"]["reason"] for name in hostile.NOTEBOOKS}
     assert f"does not end within {SECONDS} s" in said["loop"]
     assert "ends its own process" in said["exit_in_answer"]
+    assert "it takes more than 1 GiB of memory" in said["memory"]
+    assert "raises ValueError: ?" in said["surrogate"] and "cell 2: it raises ValueError: ?" in said["surrogate_in_cell"]
+    assert "something of kind ?" in said["surrogate_forged"]
     assert "sent: []" in said["socket"] and "seen: []" in said["unmask"]
     assert "it gives '[None]'" in said["read"], "no file of the teacher, no neighbour and no reference could be read"
 
@@ -164,17 +156,29 @@ def test_what_is_no_notebook_has_a_reason(tmp_path):
         notebook(submissions / "two" / name, "x = 1")
     (submissions / "none").mkdir()
     os.mkfifo(submissions / "pipe.ipynb")
-    rows = grade.grade(submissions, secret, tmp_path / "out.csv", seconds=20)
+    notebook(submissions / "upper" / "06_EX.IPYNB", hostile.FIRST, EULER, "network_calls = 960")
+    notebook(submissions / "UP.IPYNB", hostile.FIRST, EULER, "network_calls = 960")
+    notebook(submissions / "\t=1+1" / "06_ex.ipynb", "network_calls = 960")
+    notebook(Path(os.fsdecode(os.fsencode(submissions) + b"/m\xfcller")) / "06_ex.ipynb", "network_calls = 960")
+    (submissions / "far").symlink_to(submissions / "upper")
+    for name in ("packed.zip", "good.zip", "notes.txt"):
+        (submissions / name).write_text("x")
+    lines = []
+    rows = grade.grade(submissions, secret, tmp_path / "out.csv", seconds=20, say=lines.append)
     by_student = {}
     for row in rows:
         by_student.setdefault(row["student"], []).append(row)
-    assert sum(row["points"] for row in by_student["good"]) == 5
-    assert sum(row["points"] for name, found in by_student.items() for row in found if name != "good") == 0
+    total = {name: sum(row["points"] for row in found) for name, found in by_student.items() if sum(row["points"] for row in found)}
+    assert total == {"good": 5, "upper": 5, "UP": 5, "\t=1+1": 1, "m\udcfcller": 1}
     said = {name: found[0]["reason"] for name, found in by_student.items()}
     assert "link" in said["link"] and "link" in said["pipe"] and "06_a.ipynb, 06_b.ipynb" in said["two"]
     assert said["none"] == "No notebook 06_ex.ipynb was handed in."
     assert all("can be read" in said[name] for name in ("text", "deep", "bytes", "empty"))
-    assert "\n'=1+1," in (tmp_path / "out.csv").read_text()
+    assert "Hand in the folder itself" in said["far"] and "Unpack it" in said["packed"]
+    assert lines[:2] == ["left out: notes.txt (no notebook and no folder)", "left out: good.zip (no notebook and no folder)"]
+    with open(tmp_path / "out.csv", encoding="utf-8", newline="") as file:
+        listed = list(dict.fromkeys(row["student"] for row in csv.DictReader(file)))
+    assert {"'=1+1", "'=1+1 (2)", "m?ller", "UP"} <= set(listed) and len(listed) == len(by_student)
 
 
 def test_the_same_walls_without_root(tmp_path, monkeypatch):
@@ -186,16 +190,21 @@ def test_the_same_walls_without_root(tmp_path, monkeypatch):
     assert re.match("it (does not end within 2 s|takes more than 0.5 GiB)", bomb.ended)
 
 
-def test_trust_keeps_limits_and_hides_references(tmp_path):
+def test_with_trust_limits_of_time_stay_and_answers_are_not_imported(tmp_path):
+    """No more than that: `--trust` says itself that files can be read and changed."""
     secret = tmp_path / "cases.json"
     drawn = cases.draw("x", ["06"])
     cases.write(secret, {"guided": drawn["guided"]})
+    spoil = f"import pathlib\nfor path in pathlib.Path({str(tmp_path / 'in')!r}).iterdir():\n    path.write_text('spoilt')"
     notebook(tmp_path / "in" / "ada.ipynb", hostile.FIRST)
     notebook(tmp_path / "in" / "bob.ipynb", "import medgen_kit as kit\nguided = kit.check('guided', None)")
-    notebook(tmp_path / "in" / "eve.ipynb", hostile.LOOP)
-    rows = grade.grade(tmp_path / "in", secret, tmp_path / "out.csv", seconds=2, trust=True)
-    assert [row["points"] for row in rows] == [2, 0, 0]
-    assert "does not end within 2 s" in rows[2]["reason"]
+    notebook(tmp_path / "in" / "eve.ipynb", spoil, hostile.LOOP)
+    notebook(tmp_path / "in" / "leo.ipynb", "import os\nos._exit(97)")
+    notebook(tmp_path / "in" / "zoe.ipynb", hostile.FIRST)
+    rows = grade.grade(tmp_path / "in", secret, tmp_path / "out.csv", seconds=2, workers=1, trust=True)
+    assert [row["points"] for row in rows] == [2, 0, 0, 0, 2], "what was handed in is read before the first notebook runs"
+    assert "does not end within 2 s" in rows[2]["reason"] and "ends its own process" in rows[3]["reason"]
+    assert (tmp_path / "in" / "zoe.ipynb").read_text() == "spoilt"
 
 
 def test_without_walls_it_refuses_and_names_a_container(tmp_path, monkeypatch):
@@ -203,12 +212,12 @@ def test_without_walls_it_refuses_and_names_a_container(tmp_path, monkeypatch):
     cases.write(secret, cases.draw("x", ["06"]))
     notebook(tmp_path / "in" / "ada.ipynb", hostile.FIRST)
     monkeypatch.setattr(sandbox.sys, "platform", "darwin")
-    with pytest.raises(KitError, match="container.*--trust"):
+    with pytest.raises(KitError, match="container.*--privileged.*With --trust a notebook can read"):
         grade.grade(tmp_path / "in", secret, tmp_path / "out.csv")
     monkeypatch.setattr(sandbox.sys, "platform", "linux")
     monkeypatch.setattr(sandbox, "readable", lambda: ["/usr"])           # nothing can start in there
     monkeypatch.setattr(sandbox, "PACKAGE", tmp_path / "nowhere")
-    with pytest.raises(KitError, match="container.*--trust"):
+    with pytest.raises(KitError, match="container.*--privileged.*With --trust a notebook can read"):
         grade.grade(tmp_path / "in", secret, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 
