@@ -198,7 +198,8 @@ def guided(v_empty, v_prompt, guidance_scale):
 SURROGATE_IN_CELL = "del guided\nraise ValueError(chr(0xd800))"
 SURROGATE_FORGED = """
 import os
-os.write(3, b'{{"exercise": "guided", "outputs": [' + b", ".join([b'{{"output": {{"kind": "' + bytes([92]) + b'ud800"}}}}'] * {count}) + b"]}}")
+one = b'{{"output": {{"kind": "' + bytes([92]) + b'ud800"}}}}'
+os.write(3, b'{{"exercise": "guided", "outputs": [' + b", ".join([one] * {count}) + b"]}}")
 os.write(3, bytes([10]))
 """
 NOTEBOOKS = {"loop": LOOP, "bomb": BOMB, "delete": DELETE, "print": PRINT, "fill": FILL, "forge": FORGE, "read": READ, "unmask": UNMASK,
