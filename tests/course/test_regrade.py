@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from course.tools import regrade as tool
+from medgen_kit.errors import KitError
 from medgen_kit.exercise import sandbox
 from medgen_kit.run import REPOSITORY
 
@@ -84,6 +85,13 @@ def test_rows_for_every_kind_of_check():
     assert "'=cmd()" in rows and rows["list"][0] == "no"
 
 
+@pytest.mark.parametrize("found, other, tolerance, rests", [
+    (0.5, 0.5001, "0.02", True), (0.5, 0.53, "0.02", False), (200.0, 203.0, "2 %", True), (7.0, 7.0001, "exact", True),
+    (7.0, 7.1, "exact", False), (4000, 4001, "exact", False), (4, 4, "exact", True), ("a", "a", "exact", True), ("a", "b", "exact", False)])
+def test_a_typed_number_rests_though_a_little_is_added(found, other, tolerance, rests):
+    assert tool.rests(found, other, tolerance) is rests
+
+
 def test_a_project_runs_again_with_its_seed_and_parameters(tmp_path, trust):
     cell = ("import os; found = {'clean': 100 * seed + strength, 'blurred': os.environ.get('SECRET_OF_THE_TEACHER', 'hidden'),"
             "'noise_needed': int(os.path.exists('checks.json') or os.path.exists('stamp.json'))}\n" + WRITE.format("found"))
@@ -110,6 +118,66 @@ def test_each_fault_costs_its_own_rows(tmp_path, trust):
     assert said["out", ""] == ("no", "the notebook spoiled the answer of its own process.")
     assert "MemoryError" in said["lot", ""][1] or "memory" in said["lot", ""][1]
     assert said["nil", ""] == ("no", "the notebook wrote no checks.json.")
+
+
+def test_names_files_and_texts_that_no_table_holds(tmp_path, trust, capsys):
+    """They cost their own row, and each student has one."""
+    place = tmp_path / "in"
+    said = {"list": "[]", "cell": '{"cells": [{"source": "1"}]}', "text": "no notebook", "bytes": "\udcff",
+            "object": '{"cells": [{"cell_type": "code", "source": 3}]}'}
+    for name, text in said.items():
+        folder = submission(place, name, "1", {"clean": 1})
+        (folder / "project.ipynb").write_text(text, errors="surrogateescape")
+    submission(place, "m\udcfcller", "raise ValueError(chr(0xd800))", {"clean": 1})
+    submission(place, "=1+1", WRITE.format("{'clean': chr(0xd800)}"), {"clean": 1})
+    submission(place, "\t=1+1", "1", {"project": "\ud800", "checks": {"\ud800": "=1"}})
+    (place / "far").symlink_to(place / "list")
+    (place / "packed.zip").write_text("x")
+    tool.main([str(place), "--out", str(tmp_path / "out.csv"), "--minutes", "1", *["--trust"] * trust])
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        reasons = {row["student"]: row["reason"] for row in csv.DictReader(file) if row["reason"]}
+    for name in said:
+        assert reasons[name].startswith("project.ipynb is not a notebook that can be read ("), reasons[name]
+    assert reasons["m?ller"] == "the notebook stopped in cell 2: ValueError: ?"
+    assert set(reasons) == {*said, "m?ller", "'=1+1", "'=1+1 (2)", "far"} and "Hand in the folder itself" in reasons["far"]
+    assert "left out: packed.zip (no folder)" in capsys.readouterr().out
+
+
+def test_a_failing_run_costs_its_own_student_and_rows_are_kept(tmp_path, monkeypatch):
+    real = tool.sandbox.run
+
+    def run(job, *given):
+        text = (tool.Path(job["folder"]) / "project.ipynb").read_text()
+        if "stop here" in text:
+            raise KeyboardInterrupt
+        if "no wall" in text:
+            raise KitError("the kernel refuses a wall")
+        return real(job, *given)
+    monkeypatch.setattr(tool.sandbox, "run", run)
+    for name, cell in {"a": "'no wall'", "b": WRITE.format("{'clean': 1}"), "c": "'stop here'"}.items():
+        submission(tmp_path / "in", name, cell, {"clean": 1})
+    with pytest.raises(KeyboardInterrupt):
+        tool.main([str(tmp_path / "in"), "--out", str(tmp_path / "out.csv"), "--trust"])
+    with (tmp_path / "out.csv").open() as file:
+        rows = [(row["student"], row["check"], row["holds"], row["reason"]) for row in csv.DictReader(file)]
+    assert rows[0] == ("a", "", "no", "the kernel refuses a wall") and rows[1] == ("b", "clean", "yes", "")
+    assert {row[0] for row in rows} == {"a", "b"}
+
+
+def test_with_trust_what_was_handed_in_is_copied_before_the_first_runs(tmp_path):
+    spoil = f"import pathlib\nfor path in pathlib.Path({str(tmp_path / 'in')!r}).rglob('*.*'):\n    path.write_text('spoilt')"
+    submission(tmp_path / "in", "a", spoil, {"clean": 1})
+    submission(tmp_path / "in", "b", WRITE.format("{'clean': 1}"), {"clean": 1})
+    tool.main([str(tmp_path / "in"), "--out", str(tmp_path / "out.csv"), "--trust"])
+    with (tmp_path / "out.csv").open() as file:
+        assert [row["holds"] for row in csv.DictReader(file) if row["check"] == "clean"] == ["yes"]
+    assert (tmp_path / "in" / "b" / "checks.json").read_text() == "spoilt"
+
+
+def test_a_project_may_write_thousands_of_files(tmp_path, trust):
+    cell = "import os\nfor k in range(6000):\n    os.mkdir(str(k))\n" + WRITE.format("{'clean': 1}")
+    rows = by_check(tool.regrade(submission(tmp_path, "ada", cell, {"clean": 1}), minutes=1, trust=trust))
+    assert rows["clean"] == ("yes", "")
 
 
 def test_a_notebook_is_shut_in(tmp_path, trust):
