@@ -11,7 +11,7 @@ BROWSER := $(VENV)/.browser
 CARDS   := $(VENV)/.cards
 PAGES   := $(VENV)/.site
 
-.PHONY: help install course site slides test test-browser test-colab wheel cards lint refresh exercises clean
+.PHONY: help install course site slides students test test-browser test-colab wheel cards lint refresh exercises clean
 
 help:
 	@echo "make course                 run all notebooks on the profile cpu, into runs/cpu, and write an HTML report"
@@ -28,6 +28,7 @@ help:
 	@echo "make cards                  the data cards again, from runs/cpu where it is there (NAME=monday: from runs/monday)"
 	@echo "make lint                   ruff alone"
 	@echo "make refresh ONLY='00 07'   run notebooks again on profile cpu and store their outputs"
+	@echo "make students               build/medgen_kit-students.zip: the last commit without solutions, answer keys and tests"
 	@echo "make exercises              stubs and answer keys of course/, made from course/solutions"
 	@echo "make clean                  remove build products (runs and .venv stay)"
 	@echo "make ... PYTHON=python3.12  choose the Python that makes .venv (3.11 to 3.13)"
@@ -88,6 +89,11 @@ lint: $(READY)
 
 refresh: $(READY)
 	@$(BIN)/python course/tools/refresh.py --profile cpu $(ONLY)
+
+students:
+	@mkdir -p build
+	@git archive --format=zip --prefix=medgen_kit/ -o build/medgen_kit-students.zip HEAD -- . ':!course/solutions' ':!course/answers' ':!tests'
+	@echo "build/medgen_kit-students.zip holds the last commit, without course/solutions, course/answers and tests"
 
 exercises: $(READY)
 	@$(BIN)/python course/tools/exercises.py

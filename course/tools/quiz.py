@@ -196,11 +196,16 @@ def gift(quizzes):
 
 
 def write(out, quizzes, seed=0):
-    """Write sheet, key and practice page of each quiz and one GIFT file into a folder; returns the paths."""
+    """Write sheet, key and practice page of each quiz and one GIFT file into a folder; returns the paths.
+
+    Sheet and key bear the number of their form, so that another form never takes the place of a key whose sheets are printed.
+    """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    texts = {f"{quiz.name}.{kind.__name__}.html": kind(arranged(quiz, seed), seed) for quiz in quizzes for kind in (sheet, key, practice)}
-    texts["moodle.gift.txt"] = gift(quizzes)
+    texts = {f"{quiz.name}.form-{seed}.{kind.__name__}.html": kind(arranged(quiz, seed), seed) for quiz in quizzes for kind in (sheet, key)}
+    texts |= {f"{quiz.name}.practice.html": practice(arranged(quiz, seed), seed) for quiz in quizzes}
+    part = "" if len(quizzes) == len(every()) else "-" + "-".join(quiz.name[:2] for quiz in quizzes)
+    texts[f"moodle{part}.gift.txt"] = gift(quizzes)
     for name, text in texts.items():
         (out / name).write_text(text, encoding="utf-8")
     return [out / name for name in texts]
@@ -219,7 +224,8 @@ def main(words=None):
         files = write(given.out, quizzes, given.seed)
     except QuizError as error:
         sys.exit(str(error))
-    print(f"{len(quizzes)} quizzes, {len(files)} files in {given.out}: sheet, key and practice page of each, and moodle.gift.txt")
+    print(f"{len(quizzes)} quizzes, {len(files)} files in {given.out}: "
+          f"sheet and key of form {given.seed} and practice page of each, and {files[-1].name}")
 
 
 if __name__ == "__main__":

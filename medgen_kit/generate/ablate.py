@@ -1,6 +1,7 @@
 """The ablation: the same short training with parts switched off, sampled on the same prompts."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,8 @@ def train_row(out, inputs, profile, name):
     row = {"name": name, "steps": figures["steps"], "seconds": figures["train_seconds"], "flow_last": figures["history"][-1]["flow"],
            "flipped_words": flipped_word_test(denoiser, parts, seed=profile.seed)}
     write_text(folder / "row.json", json.dumps(row))
+    for place in folder.glob("checkpoint-*"):                       # the pipeline holds the weights; nothing is gone on with
+        shutil.rmtree(place)
     return row
 
 

@@ -198,7 +198,11 @@ def test_formulas_become_html_or_are_refused():
 def test_the_command_writes_what_it_says(tmp_path, capsys):
     tool.main(["04", "05", "--out", str(tmp_path), "--seed", "7"])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        ["moodle.gift.txt", *(f"{name}.{kind}.html" for name in ("04_align", "05_train") for kind in ("sheet", "key", "practice"))])
+        ["moodle-04-05.gift.txt", *(f"{name}.{kind}.html" for name in ("04_align", "05_train")
+                                    for kind in ("form-7.sheet", "form-7.key", "practice"))])
     assert "2 quizzes, 7 files" in capsys.readouterr().out
+    printed = (tmp_path / "04_align.form-7.key.html").read_text()
+    tool.main(["--out", str(tmp_path)])
+    assert (tmp_path / "04_align.form-7.key.html").read_text() == printed and (tmp_path / "moodle.gift.txt").is_file()
     with pytest.raises(SystemExit, match="no quiz for 44"):
         tool.main(["44"])
