@@ -7,6 +7,7 @@ import os
 import re
 from urllib.parse import quote
 
+from course.tools.shown import Inside, one
 from medgen_kit.clip import write_text
 
 FORMULA = re.compile(r"(?<![\\$])\$\$(.+?)\$\$|(?<![\\$\w])\$(?! )([^$\n]+?)(?<![ \\])\$(?!\w)", re.S)
@@ -14,6 +15,7 @@ CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.S)
 LINK = re.compile(r"\]\((?![a-z][a-z0-9+.-]*:|[#/])([^)\s#]+)(#[^)\s]*)?", re.I)        # a relative link in Markdown
 BACK = ('<nav style="font-family:system-ui,sans-serif;padding:12px 16px"><a style="color:#0b5cad" href="index.html">All lessons and '
         "figures of this run</a></nav>")
+LOOK = "<style>.jp-OutputArea img{max-width:100%;height:auto}.plot{overflow-x:auto}</style>"
 STYLE = ("body{font-family:system-ui,sans-serif;max-width:980px;margin:32px auto;padding:0 16px;color:#111;line-height:1.45}"
          "table{border-collapse:collapse;margin:8px 0 24px}"
          "td,th{padding:5px 12px;border-bottom:1px solid #ccc;text-align:left;vertical-align:top}"
@@ -60,7 +62,7 @@ def convert(notebook, page, origin, lessons=()):
                             exclude_input_prompt=True, exclude_output_prompt=True)
     body, _ = exporter.from_notebook_node(nb)
     draws = 'class="plotly-graph-div"' in body
-    head = '<script src="plotly.min.js"></script>' if draws else ""
+    head = LOOK + ('<script src="plotly.min.js"></script>' if draws else "")
     body = re.sub(r'<script type="module">[^<]*mermaid.*?</script>', "", body, flags=re.S)
     body = re.sub(r'<script[^>]*\ssrc=""[^>]*></script>', "", body)
     body = re.sub(r"(<body[^>]*>)", lambda tag: tag[1] + BACK, body, count=1)
@@ -83,28 +85,12 @@ def links(text, origin, folder, lessons):
 def page_output(output, name):
     """The output with its picture as an <img> that carries the alt text, plotly data as a drawing, widgets left out."""
     data = output.get("data", {})
-    alt = data.get("text/plain", "")
-    if "application/vnd.jupyter.widget-view+json" in data:
+    it = one(output, data, Inside(), name) if data else None
+    if it and it.kind == "widget":
         output["data"] = {"text/html": "<p><em>(Buttons and sliders work in a running notebook.)</em></p>"}
-    elif "application/vnd.plotly.v1+json" in data:
-        output["data"] = {"text/html": drawing(data["application/vnd.plotly.v1+json"], alt, name)}
-    for mime in ("image/png", "image/jpeg"):
-        if mime in data:
-            alt = output.get("metadata", {}).get(mime, {}).get("alt") or alt
-            content = "".join(data[mime]).replace("\n", "")
-            words = html.escape(alt, True)
-            output["data"] = {"text/html": f'<img style="max-width:100%" alt="{words}" src="data:{mime};base64,{content}">'}
-            break
+    elif it and it.kind in ("picture", "plot"):
+        output["data"] = {"text/html": it.html}
     return output
-
-
-def drawing(figure, alt, name):
-    """A plotly figure as HTML that uses the plotly.min.js beside the page."""
-    import plotly.graph_objects as go
-
-    drawn = go.Figure(data=figure.get("data"), layout=figure.get("layout"), skip_invalid=True)
-    page = drawn.to_html(full_html=False, include_plotlyjs=False, div_id=name)
-    return f'<div role="img" aria-label="{html.escape(alt, True)}">{page}</div>'
 
 
 def formulas(text):
@@ -166,7 +152,6 @@ def lines(values, before=""):
             shown = f"{value:z.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else value           # z: no "-0"
             out += f'<tr><td>{html.escape(plain(before + key))}</td><td class="n">{html.escape(str(shown))}</td></tr>'
     return out
-
 
 
 def plain(name):

@@ -3,8 +3,11 @@
 import base64
 import hashlib
 import html
+import json
 import re
 from dataclasses import dataclass, field
+
+from medgen_kit.show.charts import PLOTLY as CONFIG
 
 DATA = re.compile(r'src="data:([a-z]+)/([a-z0-9+.-]+);base64,([^"]+)"')
 CAPTION = re.compile(r'<p style="[^"]*font-style:italic[^"]*">(.*?)</p>', re.S)
@@ -12,6 +15,7 @@ LOOK = re.compile(r'(<(?:table|th|td)\b[^>]*?) style="([^"]*)"')
 ENDINGS = {"jpeg": "jpg", "svg+xml": "svg"}
 WIDGET, STATE = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
 PLOTLY = "application/vnd.plotly.v1+json"
+COLUMN = 68                      # pixels that a column of words in a drawing needs
 IDLE = "These controls answer in a running notebook; on this page they only show what they look like."
 ABSENT = "In a running notebook, a panel with controls stands here."
 
@@ -61,6 +65,18 @@ class Files:
         return DATA.sub(lambda match: f'src="{self.put(base64.b64decode(match[3]), match[2])}"', page)
 
 
+class Inside:
+    """As Files, for a page that holds its pictures itself."""
+
+    def put(self, data, ending):
+        """Bytes of a picture as the address that holds them."""
+        return f"data:image/{ending};base64,{base64.b64encode(data).decode()}"
+
+    def unpacked(self, page):
+        """HTML as it is."""
+        return page
+
+
 def shown(cell, files, name):
     """List of Shown for a code cell: errors of the run and progress on stderr are left out, a caption joins what it stands below.
 
@@ -89,7 +105,7 @@ def caption_of(data):
 
 
 def one(output, data, files, name):
-    """One displayed output as Shown."""
+    """One displayed output as Shown. files: a Files, or an Inside."""
     alt = " ".join(data.get("text/plain", "").split())
     if WIDGET in data:
         return Shown("widget", alt=alt, raw=output)
@@ -112,16 +128,17 @@ def one(output, data, files, name):
 
 
 def picture(content, mime, alt, files):
-    """An <img> that names its size, so that the page does not jump while it loads."""
+    """An <img> that names its size where it is known, so that the page does not jump while it loads."""
     import io
 
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
-    data = content.encode() if mime.endswith("xml") else base64.b64decode(content)
-    size = ""
-    if not mime.endswith("xml"):
+    data, size = content.encode() if mime.endswith("xml") else base64.b64decode(content), ""
+    try:
         with Image.open(io.BytesIO(data)) as image:
             size = f' width="{image.width}" height="{image.height}"'
+    except UnidentifiedImageError:                     # a drawing in SVG, or a picture that broke off
+        pass
     return f'<img src="{files.put(data, mime.split("/")[1])}" alt="{html.escape(alt, True)}"{size} loading="lazy">'
 
 
@@ -131,18 +148,17 @@ def plain_table(page):
     return page.replace("<table", '<table class="shown"', 1)
 
 
-def drawing(figure, alt, name, size=None):
-    """A plotly figure as HTML for a page that loads plotly.min.js. size: (width, height) in pixels, else as wide as the page."""
+def drawing(figure, alt, name):
+    """A plotly figure as HTML for a page that loads plotly.min.js; as wide as the page, and as its words need."""
     import plotly.graph_objects as go
 
     drawn = go.Figure(data=figure.get("data"), layout=figure.get("layout"), skip_invalid=True)
-    if size:
-        drawn.update_layout(width=size[0], height=size[1], autosize=False)
     height, data = drawn.layout.height or 450, drawn.to_json().replace("</", "<\\/")
-    config = f"{{displaylogo: false, responsive: {str(not size).lower()}}}"
+    columns = {round(words.x, 3) for words in drawn.layout.annotations if words.x is not None}
+    config = json.dumps(CONFIG | {"responsive": True})
     call = f'addEventListener("load", function () {{ var it = {data}; it.config = {config}; Plotly.newPlot("{name}", it); }});'
-    return (f'<div class="plot" role="img" aria-label="{html.escape(alt, True)}"><div id="{name}" class="plotly-graph-div" '
-            f'style="height:{height}px"></div></div><script>{call}</script>')
+    return (f'<div class="plot" role="group" aria-label="{html.escape(alt, True)}"><div id="{name}" class="plotly-graph-div" '
+            f'style="height:{height}px; min-width:{min(900, max(620, COLUMN * len(columns)))}px"></div></div><script>{call}</script>')
 
 
 def widget_note(output, state):

@@ -56,16 +56,13 @@ def integrity(archive):
 
 
 def unpack(archive, files, folder):
-    """Write members of the archive to their names in `folder`. files: {member: name}; a member that ends in / stands for all below it."""
+    """Write members of the archive to their names in `folder`. files: {member: name}."""
     with tarfile.open(archive) as tar:
         for member in tar.getmembers():
             name = member.name.removeprefix("package/")
-            for wanted, target in files.items():
-                inside = wanted.endswith("/") and name.startswith(wanted)
-                if member.isfile() and (inside or name == wanted):
-                    place = folder / (target + name[len(wanted):] if inside else target)
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    place.write_bytes(tar.extractfile(member).read())
+            if member.isfile() and name in files:
+                (folder / files[name]).parent.mkdir(parents=True, exist_ok=True)
+                (folder / files[name]).write_bytes(tar.extractfile(member).read())
     missing = [target for target in files.values() if not (folder / target).exists()]
     if missing:
         raise KitError(f"{archive.name} does not hold what {PINS.name} names: {', '.join(missing)}.")

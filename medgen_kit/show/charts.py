@@ -7,6 +7,7 @@ import os
 from .bundle import send, send_image
 
 COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")   # petroff10
+PLOTLY = {"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud"]}       # no plot offers to leave for a server
 
 
 def style():
@@ -46,9 +47,9 @@ def plotly(fig, alt, caption=""):
     layout.pop("template", None)
     layout = {"colorway": list(COLOURS), "font": {"size": 14}, "margin": {"l": 60, "r": 20, "t": 50, "b": 50}, "paper_bgcolor": "white",
               "plot_bgcolor": "white", **layout}
-    bundle = {"application/vnd.plotly.v1+json": {"config": {"displaylogo": False}, "data": data.get("data", []), "layout": layout}}
+    bundle = {"application/vnd.plotly.v1+json": {"config": PLOTLY, "data": data.get("data", []), "layout": layout}}
     if any(name.startswith("COLAB_") for name in os.environ):       # each Colab output is a frame of its own
-        bundle["text/html"] = fig.to_html(include_plotlyjs="cdn", full_html=False)
+        bundle["text/html"] = fig.to_html(include_plotlyjs="cdn", full_html=False, config=PLOTLY)
     send(bundle, alt, caption)
 
 

@@ -172,7 +172,9 @@ def test_outputs_become_html_with_their_words(tmp_path):
     assert 'alt="Say &quot;dot&quot;" width="1" height="1"' in picture.html and "<figcaption" in picture.figure()
     assert "base64" not in moving.html and 'src="here/' in moving.html and len(list(tmp_path.iterdir())) == 2
     assert rows.html == '<table class="shown"><tr><td class="number">1</td><td>2</td></tr></table>'
-    assert 'aria-label="Two bars."' in plot.html and "</script>" not in plot.html.removesuffix("</script>")
+    assert 'role="group" aria-label="Two bars."' in plot.html and "</script>" not in plot.html.removesuffix("</script>")
+    for setting in ('"displaylogo": false', '"modeBarButtonsToRemove": ["sendChartToCloud"]', '"responsive": true'):
+        assert setting in plot.html, "no plot leads away from the page"
     assert shown.widget_note(widget.raw, {}) == shown.ABSENT and shown.widget_note(widget.raw, WIDGETS) == shown.IDLE
     linked = {**WIDGETS, "m3": {"model_name": "LinkModel", "state": {"source": ["IPY_MODEL_m2", "index"]}}}
     assert shown.widget_note(widget.raw, linked) == ""

@@ -162,6 +162,7 @@ def test_plotly_is_plain_lists(page):
     show.plotly(go.Figure(go.Scatter(x=np.arange(3), y=np.arange(6).reshape(3, 2)[:, 1] / 2)), "A rising line")
     data = page[0][0]
     figure = data["application/vnd.plotly.v1+json"]
+    assert figure["config"]["modeBarButtonsToRemove"] == ["sendChartToCloud"], "no button sends a plot away"
     assert figure["data"][0]["x"] == [0, 1, 2] and figure["data"][0]["y"] == [0.5, 1.5, 2.5] and "template" not in figure["layout"]
     assert data["text/plain"] == "A rising line"
     packed = {"dtype": "f8", "bdata": base64.b64encode(np.arange(4.0).tobytes()).decode(), "shape": "2, 2"}
