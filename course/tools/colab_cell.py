@@ -14,11 +14,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("notebooks", "course")
 CELL = '''\
-import glob, os
+import glob, os, re, shutil, subprocess, sys, tempfile, zipfile
 if any(name.startswith("COLAB_") for name in os.environ):  # on Colab only
-    kit = os.environ.get("MEDGEN_SOURCE") or max(glob.glob("/content/medgen?kit*.[wz]*"), key=os.path.getmtime, default="{repository}")
-    assert kit, "Upload the kit's wheel, or set MEDGEN_SOURCE"
-    %pip install -q --no-deps --force-reinstall "{{kit}}"
+    files = sorted(glob.glob("/content/medgen?kit*.[wz]*"), key=lambda file: (zipfile.is_zipfile(file), os.path.getmtime(file)))
+    kit = os.environ.get("MEDGEN_SOURCE") or (files or ["REPOSITORY"])[-1]  # the newest file that is whole
+    assert kit, "No kit here. Its .whl comes from your teacher (or `make wheel`): upload it in the Files pane, to /content; run this again"
+    print("Installing the kit from", kit)
+    if kit in files:  # pip refuses the " (1)" that a second download has in its name
+        kit = shutil.copy(kit, os.path.join(tempfile.mkdtemp(), re.sub("-none-any.*", "-none-any.whl", os.path.basename(kit))))
+    done = subprocess.run([sys.executable, *"-m pip install -qq --no-deps --force-reinstall".split(), kit], capture_output=True, text=True)
+    assert not done.returncode, "Kit not installed. Finish or repeat its upload, look for internet; run this again. " + done.stderr[-300:]
     from medgen_kit import colab
     colab.begin(drive=False)  # True: runs on Drive'''
 
@@ -32,7 +37,7 @@ def repository(pyproject=ROOT / "pyproject.toml"):
 
 def source(pyproject=ROOT / "pyproject.toml"):
     """The text of the cell, with the address of the repository where there is one. While there is none, it asks for an uploaded wheel."""
-    return CELL.format(repository=repository(pyproject))
+    return CELL.replace("REPOSITORY", repository(pyproject))
 
 
 def notebooks(root=ROOT):
