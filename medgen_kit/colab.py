@@ -1,7 +1,7 @@
 """Makes a Colab session ready for a lesson: installs only what is missing there, says what the GPU can do, mounts Drive when asked.
 
 The first cell of a lesson installs the kit alone and calls `begin`. Nothing that Colab brings along is upgraded, and nothing is chosen for
-the reader: `begin` says which word to write into `profile`.
+the reader: `begin` says which word to write into `profile`, and where the runs live.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ LOADED = {"torch": "torch", "numpy": "numpy", "pandas": "pandas", "pyarrow": "py
           "matplotlib": "matplotlib", "plotly": "plotly", "ipywidgets": "ipywidgets", "transformers": "transformers",
           "diffusers": "diffusers", "accelerate": "accelerate", "peft": "peft", "datasets": "datasets", "pillow": "PIL",
           "huggingface-hub": "huggingface_hub"}
+MOVED = {}                             # what `use_drive` changed in this session: where runs went "to", what MEDGEN_RUNS was "before"
 RESTART = "Choose Runtime > Restart session (nothing on the disk is lost), then run the cells again from the top."
 
 
@@ -37,15 +38,16 @@ def begin(drive=False):
     """Make this Colab session ready for a lesson and say how things stand. Outside of Colab it only says that there is nothing to do.
 
     drive: keep the runs on Google Drive (asks the reader), so that a lesson goes on where a disconnect cut it off; the environment variable
-    MEDGEN_DRIVE=1 does the same. KitError when a module that is in use was changed on the disk (restart), when a preinstalled package is
-    too old, when a package can not be installed, or when Drive can not be used.
+    MEDGEN_DRIVE=1 does the same. Without either, runs are where they were before an earlier `begin` moved them. KitError when a module
+    that is in use was changed on the disk (restart), when a preinstalled package is too old, when a package can not be installed, or when
+    Drive can not be used.
     """
     if not is_colab():
         print("This is not Colab: there is nothing to prepare.")
         return
     refuse_if_changed()
-    if drive or os.environ.get("MEDGEN_DRIVE", "").lower() in YES:
-        use_drive()
+    use_drive() if drive or always_drive() else leave_drive()
+    print(where_runs_live())
     wanted, old = missing()
     if old:
         raise KitError(f"this Colab runtime is too old for the kit: {'; '.join(old)}. Choose the latest one (Runtime > Change runtime "
@@ -182,24 +184,52 @@ def largest(machine):
     return "", why
 
 
+def always_drive():
+    """True when MEDGEN_DRIVE asks for Drive in every first cell."""
+    return os.environ.get("MEDGEN_DRIVE", "").lower() in YES
+
+
 def use_drive(mount=MOUNT):
     """Mount Google Drive (Colab asks the reader) and let runs live there, in MyDrive/medgen-kit/runs. KitError when that does not work."""
+    leave_drive()
+    without = "take MEDGEN_DRIVE out of the environment and call begin(drive=False)" if always_drive() else "call begin(drive=False)"
     try:
         from google.colab import drive
         drive.mount(str(mount))
     except Exception as error:         # the mount fails with errors of many kinds, a refusal by the reader among them
-        raise KitError(f"Google Drive could not be mounted ({error}). Run this cell again and allow it, or call begin(drive=False): runs "
-                       "then live in this session only.") from error
+        raise KitError(f"Google Drive could not be mounted ({error}). Run this cell again and allow it, or {without}: runs then live in "
+                       "this session only.") from error
     folder = Path(mount) / RUNS
     try:
         try_out(folder)
     except (OSError, NotImplementedError) as error:
-        advice = disk_advice(error) if isinstance(error, OSError) else "This Drive can not lock files; call begin(drive=False)."
+        advice = disk_advice(error) if isinstance(error, OSError) else f"This Drive can not lock files; {without}."
         raise KitError(f"the folder {folder} on Drive can not hold runs ({error}). {advice}") from error
+    MOVED.update(to=str(folder), before=os.environ.get("MEDGEN_RUNS"))
     os.environ["MEDGEN_RUNS"] = str(folder)
-    made = {run.name: len(list(run.glob("[!.]*/manifest.json"))) for run in sorted(folder.iterdir()) if (run / "report.json").is_file()}
+
+
+def leave_drive():
+    """Undo `use_drive`: MEDGEN_RUNS is again what it was before, unless somebody has set it to another folder since."""
+    if MOVED and os.environ.get("MEDGEN_RUNS") == MOVED["to"]:
+        os.environ.pop("MEDGEN_RUNS")
+        os.environ.update({} if MOVED["before"] is None else {"MEDGEN_RUNS": MOVED["before"]})
+    MOVED.clear()
+
+
+def where_runs_live():
+    """A sentence or two: the folder that holds the runs, what becomes of it when the session ends, and which runs are there."""
+    from .run import runs_root
+
+    folder, named = runs_root(), os.environ.get("MEDGEN_RUNS")
+    if named and named == MOVED.get("to") or folder.is_relative_to(MOUNT):
+        said = f"Runs live on Drive, in {folder}."
+    else:
+        said = f"Runs live in {folder}, " + ("as MEDGEN_RUNS says." if named else "and end with this session; begin(drive=True) keeps them "
+                                             "on Drive.")
+    made = {run.name: len(list(run.glob("[!.]*/manifest.json"))) for run in sorted(folder.glob("*")) if (run / "report.json").is_file()}
     there = "; ".join(f"run '{name}' with {count} finished stages" for name, count in made.items())
-    print(f"Runs live on Drive, in {folder}. " + (f"Found there: {there}. What is finished is not made again." if made else "None yet."))
+    return f"{said} " + (f"Found there: {there}. What is finished is not made again." if made else "None yet.")
 
 
 def try_out(folder):

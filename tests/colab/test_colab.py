@@ -11,7 +11,7 @@ from medgen_kit import colab, profiles
 from medgen_kit.errors import KitError
 from medgen_kit.generate import precision
 from medgen_kit.machine import facts
-from medgen_kit.run import Run
+from medgen_kit.run import Run, runs_root
 
 MACHINE = {"cores": 2, "memory_gib": 12.7, "free_disk_gib": 70.0, "gpu": None, "gpu_memory_gib": None, "capability": None}
 CARDS = {"Tesla T4": (14.7, (7, 5)), "NVIDIA L4": (22.2, (8, 9)), "NVIDIA A100-SXM4-40GB": (39.6, (8, 0)), "Tesla K80": (11.2, (3, 7))}
@@ -30,6 +30,7 @@ def on_colab(monkeypatch):
     monkeypatch.delenv("MEDGEN_PROFILE", raising=False)
     monkeypatch.delenv("MEDGEN_DRIVE", raising=False)
     monkeypatch.setattr(colab, "missing", lambda: ([], []))
+    monkeypatch.setattr(colab, "MOVED", {})
     return types.SimpleNamespace(asked=asked, drive=drive)
 
 
@@ -147,9 +148,68 @@ def test_runs_on_drive_go_on_after_a_disconnect(on_colab, tmp_path, monkeypatch,
     assert again.root.parent == place and calls[1:] == [False, True], "the half-made stage was found again, the finished one left alone"
 
 
-def test_a_drive_that_can_not_be_used_is_told(on_colab, tmp_path):
+@pytest.mark.parametrize("before", [None, "elsewhere"])
+def test_without_drive_runs_are_where_they_were(before, on_colab, tmp_path, monkeypatch, capsys):
+    before = before and str(tmp_path / before)
+    monkeypatch.setenv("MEDGEN_RUNS", before or "")
+    if before is None:
+        monkeypatch.delenv("MEDGEN_RUNS")
+    monkeypatch.setattr(colab, "use_drive", lambda use=colab.use_drive: use(tmp_path))
+    monkeypatch.setattr("medgen_kit.machine.facts", lambda: MACHINE)
+    at_first, place = runs_root(), tmp_path / colab.RUNS
+
+    def said(**given):
+        colab.begin(**given)
+        return capsys.readouterr().out
+    here = f"Runs live in {at_first}, " + ("as MEDGEN_RUNS says" if before else "and end with this session; begin(drive=True) keeps them")
+    assert here in said() and here in said(drive=False)
+    for _ in range(2):
+        assert f"Runs live on Drive, in {place}" in said(drive=True) and f"on Drive, in {place}" in said(drive=True)
+        assert here in said(drive=False) and os.environ.get("MEDGEN_RUNS") == before and runs_root() == at_first
+    said(drive=True)
+    monkeypatch.setenv("MEDGEN_RUNS", str(tmp_path / "own"))
+    assert f"Runs live in {tmp_path / 'own'}, as MEDGEN_RUNS says" in said(), "what the reader set since is the reader's"
+    said(drive=True)
     on_colab.drive.mount = lambda place: (_ for _ in ()).throw(ValueError("mount failed"))
-    with pytest.raises(KitError, match="could not be mounted.*mount failed.*drive=False"):
+    with pytest.raises(KitError, match="could not be mounted"):
+        colab.begin(drive=True)
+    assert runs_root() == tmp_path / "own", "no run goes to a Drive that is gone"
+
+
+def test_a_folder_on_drive_that_the_reader_named_is_said_to_be_there(monkeypatch):
+    monkeypatch.setenv("MEDGEN_RUNS", f"{colab.MOUNT}/MyDrive/mine")
+    assert colab.where_runs_live() == f"Runs live on Drive, in {colab.MOUNT}/MyDrive/mine. None yet."
+
+
+def test_begin_installs_what_lacks_and_refuses_what_that_changed(on_colab, monkeypatch, capsys):
+    import numpy
+    done, version = [], colab.version
+    monkeypatch.setattr("medgen_kit.machine.facts", lambda: MACHINE)
+    monkeypatch.setattr(colab, "missing", lambda: (["av>=14", "pydicom>=3"], []))
+    monkeypatch.setattr(colab, "install", done.append)
+    colab.begin()
+    said = capsys.readouterr().out
+    assert done == [["av>=14", "pydicom>=3"]] and "Installing what Colab lacks: av>=14, pydicom>=3" in said and "GPU: none" in said
+
+    def changes_numpy(wanted):
+        done.append(wanted)
+        monkeypatch.setattr(colab, "version", lambda name: "99.0" if name == "numpy" else version(name))
+    monkeypatch.setattr(colab, "install", changes_numpy)
+    with pytest.raises(KitError, match=rf"restart needed: numpy \({numpy.__version__} in use, 99.0 on the disk\).*Restart session"):
+        colab.begin()
+    assert len(done) == 2 and "GPU" not in capsys.readouterr().out and on_colab.asked == ["widgets"], "it ended there"
+    monkeypatch.setattr(colab, "version", version)
+    monkeypatch.setattr(colab, "install", lambda wanted: monkeypatch.setattr(colab, "kit_mark", lambda: "the mark of another wheel"))
+    with pytest.raises(KitError, match="restart needed: medgen_kit was changed"):
+        colab.begin()
+
+
+def test_a_drive_that_can_not_be_used_is_told(on_colab, tmp_path, monkeypatch):
+    on_colab.drive.mount = lambda place: (_ for _ in ()).throw(ValueError("mount failed"))
+    with pytest.raises(KitError, match="could not be mounted.*mount failed.*allow it, or call begin.drive=False"):
+        colab.use_drive(tmp_path)
+    monkeypatch.setenv("MEDGEN_DRIVE", "yes")
+    with pytest.raises(KitError, match="or take MEDGEN_DRIVE out of the environment and call begin.drive=False"):
         colab.use_drive(tmp_path)
     on_colab.drive.mount = lambda place: None
     (tmp_path / "MyDrive").write_text("a file in the way")

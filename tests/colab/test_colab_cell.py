@@ -5,12 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 import zipfile
 from importlib import metadata
 from pathlib import Path
 
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
 
 from course.tools import colab_cell, colab_test, colab_wheel, run_tests
 
@@ -46,44 +46,105 @@ def test_the_cell_is_put_in_and_every_other_byte_stays(tmp_path, capsys, monkeyp
         colab_cell.put(copied, "x")
 
 
-def run_cell(text):
-    """Run the text of a cell as IPython would; what its magics were given."""
-    asked = []
-
-    class Shell:
-        def run_line_magic(self, name, line, **_):
-            asked.append(f"%{name} {line.format(**names)}")
-
-    names = {"get_ipython": Shell}
-    exec(compile(TransformerManager().transform_cell(text), "cell", "exec"), names)
-    return asked
-
-
-def test_the_cell_does_nothing_at_home_and_asks_for_a_wheel_on_colab(monkeypatch, tmp_path):
+@pytest.fixture
+def session(monkeypatch, tmp_path):
+    """A session on Colab whose pip is a fake. `run(folder)`: the cell, with `folder` for /content; `asked`: what pip was to install."""
     from medgen_kit import colab
 
-    begun = []
-    monkeypatch.setattr(colab, "begin", lambda drive: begun.append(drive))
+    one = types.SimpleNamespace(asked=[], begun=[], code=0, bare=tmp_path / "pyproject.toml")
+    one.bare.write_text("[project]\nname = 'x'\n")
+
+    def pip(command, **_):
+        assert command[:5] == [sys.executable, "-m", "pip", "install", "-qq"] and {"--no-deps", "--force-reinstall"} < set(command)
+        one.asked.append(command[-1])
+        return types.SimpleNamespace(returncode=one.code, stderr="noise" * 99 + "ERROR: no such thing")
+
+    def run(folder=tmp_path / "nothing", text=None):
+        exec(compile((text or colab_cell.source(one.bare)).replace("/content/", f"{folder}/"), "cell", "exec"), {})
+        return one.asked[-1] if one.asked else None
+    one.run = run
+    monkeypatch.setattr(subprocess, "run", pip)
+    monkeypatch.setattr(colab, "begin", lambda drive: one.begun.append(drive))
     monkeypatch.delenv("MEDGEN_SOURCE", raising=False)
+    monkeypatch.setenv("COLAB_GPU", "")
+    return one
+
+
+def upload(folder, name, age, text=None):
+    """A file in `folder`, `age` seconds old: a zip file, or `text`."""
+    if text is None:
+        with zipfile.ZipFile(folder / name, "w") as file:
+            file.writestr("name", name)
+    else:
+        (folder / name).write_text(text)
+    os.utime(folder / name, (1.8e9 - age,) * 2)
+    return str(folder / name)
+
+
+def test_the_cell_does_nothing_at_home(session, monkeypatch, capsys):
+    monkeypatch.setenv("MEDGEN_SOURCE", "x.whl")
     for name in [name for name in os.environ if name.startswith("COLAB_")]:
         monkeypatch.delenv(name)
-    assert run_cell(colab_cell.source()) == [] and begun == []
-    monkeypatch.setenv("COLAB_GPU", "")
-    bare = tmp_path / "pyproject.toml"
-    bare.write_text("[project]\nname = 'x'\n")
-    with pytest.raises(AssertionError, match="Upload the kit's wheel, or set MEDGEN_SOURCE"):
-        run_cell(colab_cell.source(bare))
+    assert session.run(text=colab_cell.source()) is None and session.begun == [] and capsys.readouterr().out == ""
+
+
+def test_without_a_wheel_the_cell_says_where_it_comes_from_and_where_it_belongs(session, monkeypatch):
+    with pytest.raises(AssertionError, match=r"from your teacher \(or `make wheel`\): upload it in the Files pane, to /content"):
+        session.run(text=colab_cell.source(session.bare))
+    assert session.asked == session.begun == []
     monkeypatch.setenv("MEDGEN_SOURCE", "/some place/kit.whl")
-    assert run_cell(colab_cell.source(bare)) == ['%pip install -q --no-deps --force-reinstall "/some place/kit.whl"'] and begun == [False]
+    assert session.run() == "/some place/kit.whl" and session.begun == [False]
     monkeypatch.delenv("MEDGEN_SOURCE")
-    bare.write_text("[project]\nname = 'x'\n[project.urls]\nRepository = 'https://example.org/a/kit'\n")
-    assert run_cell(colab_cell.source(bare))[0].endswith('"git+https://example.org/a/kit"')
-    older, newer = tmp_path / "medgen_kit-0.1.0-py3-none-any.whl", tmp_path / "medgen-kit-main.zip"
-    for age, path in ((200, older), (100, newer)):
-        path.write_text("x")
-        os.utime(path, (path.stat().st_mtime - age,) * 2)
-    (tmp_path / "medgen_kit.txt").write_text("x")
-    assert run_cell(colab_cell.source(bare).replace("/content", str(tmp_path)))[0].endswith(f'"{newer}"'), "the last one uploaded"
+    session.bare.write_text("[project]\nname = 'x'\n[project.urls]\nRepository = 'https://example.org/a/kit'\n")
+    assert session.run() == "git+https://example.org/a/kit"
+
+
+def test_the_newest_whole_file_is_taken_under_a_name_that_pip_accepts(session, tmp_path, capsys):
+    name = "medgen_kit-0.1.0-py3-none-any.whl"
+    first = upload(tmp_path, name, age=500)
+    upload(tmp_path, "medgen_kit.txt", age=0)
+    assert Path(session.run(tmp_path)).name == name and f"Installing the kit from {first}" in capsys.readouterr().out
+    assert Path(session.run(tmp_path)).read_bytes() == Path(first).read_bytes()
+    for age, again in ((400, " (1)"), (300, "(2)"), (200, " - Copy"), (100, " 2")):
+        newer = upload(tmp_path, name.replace(".whl", f"{again}.whl"), age=age)
+        taken = Path(session.run(tmp_path))
+        assert taken.name == name and taken.read_bytes() == Path(newer).read_bytes() and f"from {newer}" in capsys.readouterr().out
+    assert Path(first).read_bytes() != taken.read_bytes(), "what was uploaded stays as it is"
+    assert Path(session.run(tmp_path)).name == name
+    source = upload(tmp_path, "medgen-kit-main.zip", age=50)
+    upload(tmp_path, "medgen_kit-0.2.0-py3-none-any.whl", age=10, text="PK, and no more than half of it")
+    assert Path(session.run(tmp_path)).name == Path(source).name, "not the one whose upload has not ended"
+
+
+def test_the_cell_ends_where_pip_fails(session, monkeypatch):
+    monkeypatch.setenv("MEDGEN_SOURCE", "kit.whl")
+    session.code = 1
+    with pytest.raises(AssertionError, match="Kit not installed.*upload.*internet.*run this again.*ERROR: no such thing") as error:
+        session.run()
+    assert session.asked == ["kit.whl"] and session.begun == [] and len(str(error.value)) < 450
+
+
+def test_pip_itself_takes_the_whole_wheel_and_the_older_kit_never_goes_on(wheel, tmp_path):
+    """The cell as it stands, with the real pip, where a kit is installed already: this environment's."""
+    content, site = tmp_path / "content", tmp_path / "site"
+    content.mkdir()
+    site.mkdir()
+    half = content / wheel.name
+    half.write_bytes(wheel.read_bytes()[:-5000])
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MEDGEN")}
+    environment |= {"COLAB_GPU": "", "PIP_TARGET": str(site), "PYTHONPATH": str(site)}
+    text = colab_cell.source().replace("/content/", f"{content}/").replace("colab.begin(drive=False)", "print('GOES ON', colab.__file__)")
+
+    def ran():
+        return subprocess.run([sys.executable, "-c", text], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    stopped = ran()
+    assert stopped.returncode and "GOES ON" not in stopped.stdout and not list(site.iterdir())
+    assert "AssertionError: Kit not installed." in stopped.stderr and "is invalid" in stopped.stderr
+    shutil.copy(wheel, content / wheel.name.replace(".whl", " (1).whl"))
+    os.utime(half)
+    done = ran()
+    assert done.returncode == 0, done.stderr
+    assert f"GOES ON {site / 'medgen_kit' / 'colab.py'}" in done.stdout and "(1).whl" in done.stdout
 
 
 def test_no_address_is_invented():
