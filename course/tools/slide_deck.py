@@ -1,13 +1,14 @@
 """From a notebook's fixed anatomy to slides: title, result first, each section's idea and pictures, code by hand, limits, recap.
 
 Nothing is written for the slides alone, so they never say anything else than the lesson. Long prose is split at its sentences; the
-whole text stands in the speaker's notes.
+speaker's notes of each slide hold the whole text of its cell. A slide whose picture was drawn by a model says SYNTHETIC: the lessons
+write the word in capitals into the caption or the alt text of every such picture, and of no other.
 """
 
 import html
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from course.tools.shown import plain_code, shown
 
@@ -23,6 +24,8 @@ SHORT = r"(?<!\be\.g)(?<!\bi\.e)(?<!\bal)(?<!\bvs)(?<!\bFig)(?<!\bcf)(?<!\bNo)(?
 END = re.compile(SHORT + r"([.!?][\"')*]*)\s+(?=[\"'(*\[\0A-Z0-9])")
 PARTS = re.compile(r";\s+")
 KEPT = re.compile(r"\$\$.+?\$\$|\$[^$\n]+?\$|`[^`\n]+`|\[[^\]]*\]\([^)]*\)", re.S)
+FLAT, WHITE = 8, 180             # times as wide as it is high: a strip that is cut into two rows, where no pixel of a column is darker
+SMALLEST, WIDTH, HEIGHT = 14, 864, 500                           # letters of code, and the room for them, in pixels
 SIZE = re.compile(r'<img [^>]*width="(\d+)" height="(\d+)"')
 
 
@@ -41,9 +44,10 @@ def deck(nb, files, name):
     """The slides of a lesson, a list of Slide. files: as in `shown`. name: of the notebook, for the drawings' ids."""
     cells = [cell for cell in nb.cells if cell.cell_type == "markdown" or cell.get("outputs") or cell.source.strip()]
     slides = opening(cells[0].source, cells[1].source)
-    section, tables = None, set()
+    section, tables, told = None, set(), ""
     for number, cell in enumerate(cells[2:], 2):
         if cell.cell_type == "markdown":
+            told = cell.source
             heading = re.match(r"## (.+)\n?", cell.source)
             text = cell.source[heading.end():] if heading else cell.source
             section = re.sub(r"^(\d+)\. ", "\\1 \u00b7 ", heading[1].strip()) if heading else section
@@ -54,9 +58,9 @@ def deck(nb, files, name):
             elif section:
                 slides += texts(section, text, cell.source)
         elif section == "By hand once":
-            slides.append(code_slide(section, cell))
+            slides.append(code_slide(section, cell, told))
         elif section and section not in ASIDE[2:]:
-            made = media(section, shown(cell, files, f"{name}-{number}"))
+            made = media(section, [halved(it, files) for it in shown(cell, files, f"{name}-{number}")])
             slides += [slide for slide in made if slide.kind != "table" or section not in tables]
             tables |= {section for slide in made if slide.kind == "table"}
     return slides
@@ -76,10 +80,10 @@ def opening(first, card):
 
 
 def texts(title, text, notes):
-    """Slides of prose: its sentences, at most five to a slide. The second and further ones say so in their title."""
+    """Slides of prose: its sentences, at most five to a slide. The second and further ones say so in their title; each has the notes."""
     parts = portions(lines(text), LINES, LETTERS)
-    return [Slide("text" if sum(map(len, part)) > FEW else "text large", title + (f" ({k})" if k > 1 else ""), listed(part),
-                  notes if k == 1 else "") for k, part in enumerate(parts, 1)]
+    return [Slide("text" if sum(map(len, part)) > FEW else "text large", title + (f" ({k})" if k > 1 else ""), listed(part), notes)
+            for k, part in enumerate(parts, 1)]
 
 
 def lines(text):
@@ -147,8 +151,38 @@ def picture_slide(title, it, film=None):
     size = SIZE.search(page)
     shape = f' style="aspect-ratio: {size[1]} / {size[2]}"' if size else ""
     both = f'<div class="pair">{page}{film.html}</div>' if film else f'<div class="one"{shape}>{page}</div>'
-    marked = "synthetic" in f"{caption} {it.alt}".lower()
-    return Slide("picture", title, f'<div class="show">{both}{line}</div>', f"{it.alt}\n\n{caption}", marked)
+    return Slide("picture", title, f'<div class="show">{both}{line}</div>', f"{it.alt}\n\n{caption}", generated(f"{caption} {it.alt}"))
+
+
+def generated(words):
+    """True for what a model drew, by its caption or alt text: SYNTHETIC. In small letters the word is about drawn or simulated clips."""
+    return "SYNTHETIC" in words
+
+
+def halved(it, files):
+    """A very flat strip with its right half below its left one, cut where it is white; anything else as it is."""
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    size = SIZE.search(it.html) if it.kind == "picture" else None
+    if not size or int(size[1]) <= FLAT * int(size[2]):
+        return it
+    with Image.open(files.folder / re.search(r'src="([^"]+)"', it.html)[1].removeprefix(files.before)) as image:
+        strip = image.convert("RGB")
+    darkest, middle = np.asarray(strip).min((0, 2)), strip.width // 2
+    cut = max(range(middle - middle // 5, middle + middle // 5), key=lambda x: (darkest[x], -abs(x - middle)))
+    if darkest[cut] < WHITE:
+        return it
+    rows = Image.new("RGB", (max(cut, strip.width - cut), 2 * strip.height + 8), "white")
+    rows.paste(strip.crop((0, 0, cut, strip.height)), (0, 0))
+    rows.paste(strip.crop((cut, 0, *strip.size)), (0, strip.height + 8))
+    buffer = io.BytesIO()
+    rows.save(buffer, "PNG")
+    page = re.sub(r'src="[^"]+"', f'src="{files.put(buffer.getvalue(), "png")}"', it.html)
+    return replace(it, html=SIZE.sub(lambda tag: tag[0].replace(f'width="{size[1]}" height="{size[2]}"',
+                                                                f'width="{rows.width}" height="{rows.height}"'), page))
 
 
 def table_slide(title, it):
@@ -174,7 +208,7 @@ def table_slide(title, it):
     caption = f'<p class="caption">{html.escape(shortened(it.caption, 240))}</p>' if it.caption else ""
     table = (f'<table class="shown{small}"><thead><tr>{"".join(cell(*one) for one in shown_rows[0])}</tr></thead>'
              f"<tbody>{lines_of}</tbody></table>")
-    return Slide("table", title, f"{caption}{table}{rest}", it.caption, "synthetic" in it.caption.lower())
+    return Slide("table", title, f"{caption}{table}{rest}", it.caption, generated(it.caption))
 
 
 def see(slides, title, text, notes):
@@ -192,8 +226,11 @@ def see(slides, title, text, notes):
                for made in texts(title, text, notes)]
 
 
-def code_slide(title, cell):
-    """Code in colour with what it printed, in letters that let its longest line fit."""
+def code_slide(title, cell, told):
+    """Code in colour with what it printed, in letters that let its longest line fit, but never too small: then it goes on below.
+
+    told: the Markdown before the cell, for the notes.
+    """
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
@@ -201,11 +238,15 @@ def code_slide(title, cell):
     source = plain_code(cell.source).strip()
     printed = "".join(output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stdout").strip()
     printed = "\n".join(shortened(line, 110) for line in printed.splitlines()[:5])
-    length, count = max(map(len, source.splitlines())), len(source.splitlines())
-    letters = max(12, min(20, math.floor(864 / (0.605 * length)), math.floor((500 - 24 * len(printed.splitlines())) / (1.3 * count))))
-    page = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
+    length, most = max(map(len, source.splitlines())), WIDTH / (0.605 * SMALLEST)
+    count = sum(math.ceil(len(line) / most) or 1 for line in source.splitlines())
+    high = (HEIGHT - 24 * len(printed.splitlines())) / (1.3 * count)
+    letters = max(SMALLEST, min(20, math.floor(WIDTH / (0.605 * length)), math.floor(high)))
+    page = "".join(f'<span class="line">{line or " "}</span>'
+                   for line in highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).splitlines())
+    notes = f"{told}\n\n```python\n{source}\n```"
     out = f'<pre class="printed">{html.escape(printed)}</pre>' if printed else ""
-    return Slide("code", title, f'<pre class="code" style="font-size:{letters}px"><code>{page}</code></pre>{out}')
+    return Slide("code", title, f'<pre class="code" style="font-size:{letters}px"><code>{page}</code></pre>{out}', notes)
 
 
 def last(text):

@@ -1,18 +1,31 @@
 """The slides: rules on small texts, and the decks of all ten lessons as stored."""
 
+import base64
 import html
+import io
 import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from course.tools import slide_deck, slides
-from course.tools.shown import Files
+from course.tools.shown import Files, Shown, picture
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+GENERATED = {                    # beginnings of the alt texts of pictures that a model drew: their slides say SYNTHETIC
+    "00": ("Four generated ultrasound clips",),
+    "05": ("Samples of two prompts", "Samples of one kept caption"),
+    "06": ("Nine generated clips", "Generated clip for the prompt", "One clip at six noise levels", "The same prompt and noise at four",
+           "The same prompt and noise at several", "Four pairs of clips from the same noise",
+           "A clip that begins with the given first frame", "Six generated clips of combinations")}
+DRAWN = {"02": ("Four frames with what the rules saw", "ultrasound fan"), "03": ("Frames of a simulated laparoscopy clip",)}      # by hand
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +44,12 @@ def code(source, *outputs):
 
 def shown(**data):
     return nbformat.v4.new_output("display_data", data=data, metadata={"image/png": {"alt": "One dot."}})
+
+
+def png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def small(*cells):
@@ -72,6 +91,7 @@ def test_a_small_deck_from_its_anatomy(tmp_path):
     assert picture.synthetic and 'alt="One dot."' in picture.body and "A dot" in picture.body
     assert "What you should see" in picture.body and "<li>It stays.</li>" in picture.body
     assert "NBVAL" not in made[6].body and "hidden" not in "".join(slide.body for slide in made) and ">2</pre>" in made[6].body
+    assert "1 + 1" in made[6].notes and "Add." in made[6].notes and "NBVAL" not in made[6].notes
     assert made[-1].body.count("04") == 1 and "href" not in made[-1].body and "A book" in made[-1].notes
 
 
@@ -110,8 +130,42 @@ def test_slides_are_short_and_carry_alt_texts(decks, path):
             assert all(one.count("<li") <= slide_deck.LINES for one in lists)
         assert all(re.search(r'alt="[^"]{15,}"', tag) for tag in re.findall(r"<img [^>]*>", slide.body))
         assert not re.search(r'(src|href)="(https?:)?//', slide.body), "nothing comes from outside"
-        if slide.kind == "picture" and "SYNTHETIC" in slide.body:
-            assert slide.synthetic
+        assert len(slide.notes) > 10, "every slide has notes"
+        assert all(int(size) >= 14 for size in re.findall(r'class="code" style="font-size:(\d+)px"', slide.body)), "code can be read"
+        assert all(int(width) <= slide_deck.FLAT * int(height) for width, height in slide_deck.SIZE.findall(slide.body)), "no thin strip"
+
+
+@pytest.mark.parametrize("number, words, marked", [(number, words, marked) for found, marked in ((GENERATED, True), (DRAWN, False))
+                                                   for number, every in found.items() for words in every])
+def test_what_a_model_drew_says_so_and_nothing_else_does(decks, number, words, marked):
+    made = next(deck for name, deck in decks.items() if name.startswith(number))
+    found = [slide for slide in made if f'alt="{words}' in slide.body]
+    assert found, "the picture has another alt text now: write it into the list above"
+    for slide in found:
+        assert slide.synthetic == marked and ('<p class="synthetic">SYNTHETIC</p>' in slides.section(slide)) == marked
+
+
+@pytest.mark.parametrize("caption, marked", [("SYNTHETIC. A dot", True), ("A dot (synthetic)", False), ("Synthetic text. A dot", False)])
+def test_the_word_in_capitals_makes_the_mark(tmp_path, caption, marked):
+    for content in ({"image/png": PICTURE}, {"text/html": f'<p style="font-style:italic">{caption}</p><table><tr><td>1</td></tr></table>'}):
+        below = shown(**{"text/html": f'<p style="font-style:italic">{caption}</p>', "text/plain": "x"})
+        nb = small(markdown("## 1. Dots\nText."), code("x", shown(**content, **{"text/plain": "x"}), below))
+        slide = slide_deck.deck(nb, Files(tmp_path, "shown/"), "03")[3]
+        assert slide.kind == ("picture" if "image/png" in content else "table") and slide.synthetic == marked
+
+
+def test_a_flat_strip_becomes_two_rows_cut_between_frames(tmp_path):
+    strip = np.full((20, 330, 3), 255, np.uint8)
+    for k in range(8):
+        strip[:, 41 * k:41 * k + 38] = 20 * k + 10
+    files = Files(tmp_path, "shown/")
+    for image, rows in ((strip, (167, 48)), (strip[:, :100], (100, 20)), (np.where(strip == 255, 90, strip), (330, 20))):
+        tag = picture(base64.b64encode(png(image)).decode(), "image/png", "Eight frames.", files)
+        made = slide_deck.halved(Shown("picture", tag, "Eight frames."), files)
+        assert tuple(map(int, slide_deck.SIZE.search(made.html).groups())) == rows and 'alt="Eight frames."' in made.html
+        with Image.open(tmp_path / re.search(r'src="shown/([^"]+)"', made.html)[1]) as found:
+            assert found.size == rows
+    assert slide_deck.halved(made, files) is made
 
 
 def test_decks_are_written(tmp_path, monkeypatch):
