@@ -41,6 +41,7 @@ KEYS = """(function find(mark, tries) {
     if (!/^(INPUT|BUTTON)$/.test(event.target.tagName)) setTimeout(function () { pad.focus({preventScroll: true}); }, 50);
   });
 })(this, 100)"""
+BLUE = "#0b5cad"                 # white letters on it can be read; on the blue of ipywidgets they can not
 FIT = "max-width:min(100%, 640px); max-height:60vh"
 PAD = ('<div tabindex="0" role="note" aria-label="Keys of the spot check" style="padding:6px 10px; border:1px dashed currentColor; '
        'border-radius:6px; max-width:640px; cursor:pointer">Keys: <b>1</b> clean, <b>2</b> slightly noisy, <b>3</b> bad, <b>u</b> undo. '
@@ -94,6 +95,8 @@ class SpotCheck:
         for key, name in {**ANSWERS, "u": "undo", "s": "skip"}.items():
             button = widgets.Button(description=f"{name} ({key})", tooltip=f"{name}, key {key}", layout={"width": "170px"},
                                     button_style="primary" if key in ANSWERS else "")
+            if key in ANSWERS:
+                button.style.button_color = BLUE
             button.add_class(f"medgen-key-{key}")
             button.on_click(lambda _, key=key: self.press(key))
             self.buttons[key] = button

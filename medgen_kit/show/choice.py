@@ -6,9 +6,10 @@ import itertools
 import numpy as np
 
 from ..errors import KitError
-from .bundle import image_tag, is_notebook
+from .bundle import image_tag, is_notebook, starter
 from .linked import pages
 from .movies import film_tag, player
+from .sliders import NAMES, WIDE
 from .strips import filmstrip_image, sheet, warned
 
 PICTURED = 6                     # clips of the picture that is part of every page
@@ -77,7 +78,7 @@ class Choice:
 
         sliders = [widgets.SelectionSlider(options=[(str(value), k) for k, value in enumerate(values)], value=self.start[n],
                                            description=name.replace("_", " "), style={"description_width": "initial"},
-                                           layout=widgets.Layout(width="440px"))
+                                           layout=widgets.Layout(width=WIDE))
                    for n, (name, values) in enumerate(self.settings.items())]
         place = pages([(slider, "index", len(values)) for slider, values in zip(sliders, self.settings.values())], self.page)
-        return widgets.VBox([widgets.HTML("Move a slider; the arrow keys do it too."), *sliders, place])
+        return widgets.VBox([widgets.HTML(f"Move a slider; the arrow keys do it too.{starter(NAMES)}"), *sliders, place])

@@ -4,8 +4,9 @@ It draws what it is handed: `plan_function` is `medgen_kit.generate.plan.plan`, 
 """
 
 from ..errors import KitError
-from .bundle import is_notebook
+from .bundle import is_notebook, starter
 from .charts import COLOURS, figure, style
+from .sliders import NAMES
 from .tables import table
 
 USES = ("weights", "training state", "activations", "VAE", "text encoder", "workspace")
@@ -41,7 +42,7 @@ def panel(plan_function, offered, chosen):
 
     made = {name: (widgets.SelectionSlider if name == "frames" else widgets.Dropdown)(
         options=values, value=chosen[name], description=name.upper() if name == "gpu" else name,
-        layout=widgets.Layout(width="340px")) for name, values in offered.items()}
+        layout=widgets.Layout(width="min(100%, 340px)")) for name, values in offered.items()}
     made["frames"].continuous_update = False
     place = widgets.Output()
 
@@ -55,7 +56,7 @@ def panel(plan_function, offered, chosen):
 
     for widget in made.values():
         widget.observe(again, "value")
-    return widgets.VBox([widgets.HTML("Choose: the plan is drawn again below."), *made.values(), place])
+    return widgets.VBox([widgets.HTML(f"Choose: the plan is drawn again below.{starter(NAMES)}"), *made.values(), place])
 
 
 def show_plan(found):

@@ -24,7 +24,8 @@ def report_view(report, videos_dir, by=None, rows=FIRST):
     Where `by` takes no side, no clip is worse than another: then the lowest ones are shown.
 
     report: of `evaluate.report.evaluate`, or its report.json as a dict. videos_dir: the folder that was judged. On a page without a
-    kernel the tables and the filmstrip stay; the browser needs a running notebook.
+    kernel the tables and the filmstrip stay; the browser needs a running notebook. A clip whose file bears the kit's label of generated
+    clips is called SYNTHETIC, in its caption and inside its filmstrip.
     """
     view = ReportView(report, videos_dir, by)
     tables.table(scores_table(report), caption="Every score with its 95 % interval over clips, beside real clips.")
@@ -36,9 +37,10 @@ def report_view(report, videos_dir, by=None, rows=FIRST):
     tables.table([shown_row(row, report) for row in chosen], caption=f"The {last} {len(chosen)} clips by {spoken(view.by)}.")
     frames = view.frames(chosen[0]["file"])
     if frames is not None:
-        send_image(strips.filmstrip_image(strips.pick(frames, 9), labels=[""] * min(9, len(frames))),
-                   f"Frames of {chosen[0]['file']}, {last} by {spoken(view.by)}. Prompt: {chosen[0]['prompt'] or 'none'}.",
-                   f"The {last} clip by {spoken(view.by)}.")
+        caption = f"{view.mark(chosen[0]['file'])}The {last} clip by {spoken(view.by)}."
+        send_image(strips.filmstrip_image(strips.pick(frames, 9), labels=[""] * min(9, len(frames)), warning=strips.warned(caption)),
+                   f"Frames of {chosen[0]['file']}, {last} by {spoken(view.by)}. Prompt: {(chosen[0]['prompt'] or 'none').rstrip('.')}.",
+                   caption)
     if is_notebook():
         from IPython.display import display
 
@@ -123,7 +125,7 @@ class ReportView:
         self.sorting = widgets.Dropdown(options=[(spoken(name), name) for name in names], value=self.by, description="sort by")
         self.order = widgets.Dropdown(options=self.orders(), description="order")
         self.kind = widgets.Dropdown(options=[(ALL, ""), *((name, name) for name in categories(report))], description="category")
-        self.list = widgets.Select(options=[], rows=12, layout={"width": "min(100%, 640px)"})
+        self.list = widgets.Select(options=[], rows=12, description="clips", layout={"width": "min(100%, 720px)"})
         self.list.add_class("medgen-report-list")
         self.screen, self.said = widgets.HTML(), widgets.HTML()
         for widget in (self.sorting, self.order, self.kind):
@@ -171,8 +173,12 @@ class ReportView:
             player = moving_picture(self.folder / file, alt) if file.lower().endswith(".gif") else audit.screen(self.folder / file, alt)
         except (KitError, OSError) as error:
             player = f'<p role="alert">This clip can not be shown: {html.escape(str(error))}</p>'
-        self.screen.value = (f"<h4>{html.escape(file)}</h4><p>{html.escape(row['prompt'] or 'no prompt')}</p>{player}{self.film(file, alt)}"
-                             f"{tables.page(*tables.cells(self.scores(row)))}")
+        head = f"<h4>{html.escape(self.mark(file) + file)}</h4><p>{html.escape(row['prompt'] or 'no prompt')}</p>"
+        self.screen.value = f"{head}{player}{self.film(file, alt)}{tables.page(*tables.cells(self.scores(row)))}"
+
+    def mark(self, file):
+        """What stands before the words about a clip: "SYNTHETIC. " where its file said so when it was judged, else nothing."""
+        return "SYNTHETIC. " if any(row["file"] == file and row.get("synthetic") for row in self.report["videos"]) else ""
 
     def frames(self, file):
         """Frames of a clip, made small; None when it can not be read any more."""
@@ -186,7 +192,8 @@ class ReportView:
         frames = self.frames(file)
         if frames is None:
             return ""
-        picture = strips.filmstrip_image(strips.pick(frames, 8), labels=[""] * min(8, len(frames)), columns=8)
+        picture = strips.filmstrip_image(strips.pick(frames, 8), labels=[""] * min(8, len(frames)), columns=8,
+                                         warning=strips.warned(self.mark(file)))
         return f"<p>{image_tag(picture, f'Filmstrip of {alt}')}</p>"
 
     def scores(self, row):

@@ -18,21 +18,37 @@ DRAWN = {"o": '<circle r="5"/>', "s": '<rect x="-4.5" y="-4.5" width="9" height=
          "*": '<path d="M0-7 2-2H7L3 1 5 6 0 3-5 6-3 1-7-2H-2z"/>', "X": '<path d="M-6-4-4-6 0-2 4-6 6-4 2 0 6 4 4 6 0 2-4 6-6 4-2 0z"/>',
          "d": '<path d="M0-7 4 0 0 7-4 0z"/>', "H": '<path d="M0-6 5-3V3L0 6-5 3V-3z"/>'}
 
-# A click writes the point's number into the field below the map, as typing would; what was typed gets a ring.
+# A click, Enter or the space bar writes the point's number into the field below the map, as typing would; what was typed gets a ring.
+# One point at a time lies in the tab order; the arrow keys go to the next one. Jupyter's own shortcuts are held off.
 CLICK = """(function (mark) {
   var root = mark.closest('.medgen-clip-map');
   if (!root || root.dataset.ready) return;
-  root.dataset.ready = 'on';
-  root.addEventListener('click', function (event) {
-    var point = event.target.closest('[data-clip]'), field = root.querySelector('input');
+  root.dataset.ready = 'on'; root.setAttribute('data-lm-suppress-shortcuts', 'true');
+  function choose(point) {
+    var field = root.querySelector('input');
     if (!point || !field) return;
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, point.dataset.clip);
     field.dispatchEvent(new Event('input', {bubbles: true}));
     field.dispatchEvent(new Event('change', {bubbles: true}));
+  }
+  function enter(point) {
+    root.querySelectorAll('[data-clip]').forEach(function (one) { one.setAttribute('tabindex', one === point ? '0' : '-1'); });
+    point.focus();
+  }
+  root.addEventListener('click', function (event) { choose(event.target.closest('[data-clip]')); });
+  root.addEventListener('keydown', function (event) {
+    var point = event.target.closest('[data-clip]'), all = Array.from(root.querySelectorAll('[data-clip]')), at = all.indexOf(point);
+    var to = {ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: all.length - 1}[event.key];
+    if (!point || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.key === 'Enter' || event.key === ' ') choose(point);
+    else if (to !== undefined) enter(all[Math.max(0, Math.min(all.length - 1, to))]);
+    else return;
+    event.preventDefault(); event.stopPropagation();
   });
   root.addEventListener('change', function (event) {
     root.querySelectorAll('[data-clip] .ring').forEach(function (ring) {
-      ring.style.display = ring.parentNode.dataset.clip === event.target.value.trim() ? 'inline' : 'none';
+      var chosen = ring.parentNode.dataset.clip === event.target.value.trim();
+      ring.style.display = chosen ? 'inline' : 'none'; ring.parentNode.setAttribute('aria-pressed', chosen);
     });
   });
 })(this)"""
@@ -104,17 +120,19 @@ class ClipMap:
         return fig
 
     def picture(self):
-        """The map as SVG; every point has its words and a ring that is seen when it is chosen."""
+        """The map as SVG; every point is a button with its words and a ring that is seen when it is chosen."""
         low, span = self.points.min(0), np.ptp(self.points, 0)
         place = EDGE + (self.points - low) / np.where(span > 0, span, 1) * (np.array([WIDTH, HEIGHT]) - 2 * EDGE)
         dots = []
         for number, ((x, y), kind) in enumerate(zip(place, self.kinds), 1):
             colour, marker = self.look[kind]
-            dots.append(f'<g data-clip="{number}" transform="translate({x:.1f} {HEIGHT - y:.1f})" fill="{colour}" stroke="white" '
-                        f'stroke-width="0.6" style="cursor:pointer"><title>{html.escape(self.words(number))}</title>'
-                        f'{DRAWN[marker]}{RING}</g>')
+            words = html.escape(self.words(number), True)
+            dots.append(f'<g data-clip="{number}" role="button" tabindex="{-(number > 1)}" aria-pressed="false" aria-label="{words}" '
+                        f'transform="translate({x:.1f} {HEIGHT - y:.1f})" fill="{colour}" stroke="white" stroke-width="0.6" '
+                        f'style="cursor:pointer"><title>{words}</title>{DRAWN[marker]}{RING}</g>')
         return (f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" style="max-width:100%; background:white; border:1px solid #bbb" '
-                f'role="img" aria-label="Map of {len(self.points)} clips; choose one by its number below">{"".join(dots)}</svg>')
+                f'role="group" aria-label="Map of {len(self.points)} clips; the arrow keys go from clip to clip, Enter shows one">'
+                f'{"".join(dots)}</svg>')
 
     def page(self, number):
         """HTML of one clip: words, a small player, and what lies nearest."""
@@ -130,13 +148,14 @@ class ClipMap:
                         for name, (colour, marker) in self.look.items())
 
     def form(self):
-        """The widget: the map to click, a number field that does the same by keyboard, and the clip."""
+        """The widget: the map, by mouse or keyboard, a field for a number that does the same, and the clip."""
         import ipywidgets as widgets
 
         board = widgets.HTML(self.picture())
         field = widgets.BoundedIntText(value=0, min=0, max=len(self.clips), description="clip number",
                                        style={"description_width": "initial"})
-        start = widgets.HTML(f"{self.key()}<br>Click a point, or type a number and press Enter.{starter(CLICK)}")
+        start = widgets.HTML(f"{self.key()}<br>Click a point. By keyboard: Tab goes to the map, the arrow keys from point to point, Enter "
+                             f"shows the clip; or type its number below.{starter(CLICK)}")
         place = pages([(field, "value", len(self.clips) + 1)], lambda at: self.page(at[0]) if at[0] else "")
         box = widgets.VBox([start, board, field, place])
         box.add_class("medgen-clip-map")

@@ -21,6 +21,7 @@ def test_chooser_shows_the_clip_of_the_values():
     form = made.form()
     first, second, place = form.children[1:]
     assert (first.value, second.value) == (0, 1) and place.selected_index == 0, "it begins at the start"
+    assert "aria-label" in form.children[0].value and first.layout.width == "min(100%, 440px)", "named, and no wider than a phone"
     links = {link.source[0]: link.target for link in linked_to(form)}
     assert links[first] == (place, "selected_index"), "no kernel is needed"
     told = [[child.value for child in row.children] for row in place.children]
@@ -73,6 +74,8 @@ def test_map_shows_the_clip_that_was_chosen():
     assert made.nearest(1) == [2, 3] and made.words(1) == "1. heart: a <b>"
     start, board, field, place = made.form().children
     assert board.value.count("data-clip=") == board.value.count('class="ring"') == 3 and "<b>" not in board.value
+    assert board.value.count('role="button"') == 3 and 'aria-label="1. heart: a &lt;b&gt;"' in board.value
+    assert [board.value.count(f'tabindex="{k}"') for k in (0, -1)] == [1, 2], "one stop for the Tab key, the arrow keys do the rest"
     none, first, *_ = [child.value for child in place.children]
     assert none == "" and place.selected_index == 0 and len(place.children) == 4
     assert "a &lt;b&gt;" in first and "<video controls" in first and "2. brain: two" in first

@@ -45,6 +45,7 @@ def test_the_interactive_histogram_has_a_bar_chart_a_field(page, explored):    #
 
 def test_the_browser_reaches_every_row_page_by_page(explored):
     made, seen = metadata.finder(explored), []
+    assert made.list.description == "rows", "the list has a name"
     assert "800 of 800 rows, page 1 of 80" in made.said.value and made.back.disabled and not made.on.disabled
     while True:
         seen += [int(made.rows[place]) for _, place in made.list.options[1:]]

@@ -95,6 +95,25 @@ def test_where_a_metric_takes_no_side_no_clip_is_called_worst(judged, capsys):
     assert "last" not in said and "worst" not in said
 
 
+def test_a_generated_clip_is_called_synthetic_and_another_is_not(judged, capsys, monkeypatch):
+    report, folder = judged
+    drawn, kept = [], views.strips.filmstrip_image
+    monkeypatch.setattr(views.strips, "filmstrip_image", lambda *given, **named: drawn.append(named["warning"]) or kept(*given, **named))
+    for row, label in zip(report["videos"], (False, True)):
+        row["synthetic"] = label
+    report["videos"][1]["prompt"] = "It ends."
+    show.report_view(report, folder, by="smooth")
+    said = capsys.readouterr().out
+    assert "\nSYNTHETIC. The last clip by smooth." in said and "Prompt: It ends.]" in said, "b.mp4"
+    view = show.ReportView(report, folder)
+    view.list.value = "b.mp4"
+    assert view.screen.value.startswith("<h4>SYNTHETIC. b.mp4</h4>")
+    view.list.value = "a <1>.mp4"
+    assert view.screen.value.startswith("<h4>a &lt;1&gt;.mp4</h4>") and "SYNTHETIC" not in view.screen.value
+    assert drawn == ["SYNTHETIC, never for clinical use."] * 2 + [""]
+    assert view.list.description == "clips", "the list has a name"
+
+
 def test_an_animated_gif_is_shown_as_it_is(judged):
     from PIL import Image
 
