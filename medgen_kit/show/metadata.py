@@ -6,9 +6,10 @@ Every picture repeats `label`, which says whether the table is the dataset's or 
 import html
 import re
 
-from .bundle import is_notebook
-from .charts import COLOURS, figure, plotly
+from .bundle import image_tag, is_notebook
+from .charts import COLOURS, drawn, figure, plotly
 from .finder import Finder, menu
+from .linked import pages
 from .tables import cells, page, table
 
 MENU = 300                       # concepts in its menu, commonest first
@@ -107,7 +108,11 @@ def concept_chart(explored, top=12):
 
 
 def metadata_plotly(explored):
-    """Show one interactive histogram with a menu of fields: lengths, words, scores, frame rates. Put `metadata_chart` beside it."""
+    """Show one interactive histogram with a menu of fields: lengths, words, scores, frame rates. Put `metadata_chart` beside it.
+
+    plotly's menu is for the mouse alone. In a notebook a second one stands below, for keyboard and screen reader: it shows the same
+    histograms as pictures with their words, and needs no kernel.
+    """
     import plotly.graph_objects as go
 
     names = [name for name in FIELDS if field(explored, name)["histogram"] is not None]
@@ -125,6 +130,30 @@ def metadata_plotly(explored):
                       updatemenus=[{"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.18, "yanchor": "top"}] if names else [])
     middle = ", ".join(f"{FIELDS[name]} {field(explored, name)['quantiles']['50%']:,.4g}" for name in names)
     plotly(fig, f"A histogram of {len(explored):,} records ({explored.label}) with a menu of fields. Medians: {middle}.")
+    if names and is_notebook():
+        from IPython.display import display
+
+        display(field_menu(explored, names))
+
+
+def field_menu(explored, names):
+    """The widget below `metadata_plotly`: a menu of fields that takes keys, and the picture of the one that is chosen."""
+    import ipywidgets as widgets
+
+    choice = widgets.Dropdown(options=[("choose a field", 0), *((FIELDS[name], k) for k, name in enumerate(names, 1))], value=0,
+                              description="the same by keyboard", style={"description_width": "initial"})
+    return widgets.VBox([choice, pages([(choice, "index", len(names) + 1)],
+                                       lambda at: field_page(explored, names[at[0] - 1]) if at[0] else "")])
+
+
+def field_page(explored, name):
+    """The histogram of one field as HTML: a picture with its words."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(7, 3.2))
+    words = histogram(ax, explored, name)
+    titled(fig, explored)
+    return f'{image_tag(drawn(fig), f"{words} {explored.label}.")}<p role="status">{html.escape(words)}</p>'
 
 
 def caption_browser(explored, words="", category="", concept="", copies=False):

@@ -43,6 +43,21 @@ def test_the_interactive_histogram_has_a_bar_chart_a_field(page, explored):    #
     assert explored.label in json.dumps(made["layout"]) and explored.label in bundle["text/plain"]
 
 
+def test_the_fields_can_be_chosen_by_keyboard(page, explored, monkeypatch):    # noqa: F811
+    shown = []
+    monkeypatch.setattr(metadata, "is_notebook", lambda: True)
+    monkeypatch.setattr("IPython.display.display", lambda *given, **_: shown.extend(given))
+    show.metadata_plotly(explored)
+    choice, place = shown[-1].children
+    assert [label for label, _ in choice.options[1:]] == list(metadata.FIELDS.values()) and choice.description
+    none, *told = [one.value for one in place.children]
+    assert none == "" and len(told) == len(metadata.FIELDS) and place.selected_index == choice.index == 0
+    for text, (name, words) in zip(told, metadata.FIELDS.items()):
+        middle = metadata.field(explored, name)["quantiles"]
+        assert f"{words.capitalize()}: half lie between {middle['25%']:.1f} and {middle['75%']:.1f}" in text
+        assert text.count("<img") == 1 and explored.label in text.split(" src=")[0]
+
+
 def test_the_browser_reaches_every_row_page_by_page(explored):
     made, seen = metadata.finder(explored), []
     assert made.list.description == "rows", "the list has a name"
