@@ -1,11 +1,12 @@
 """`make test-colab`: runs every lesson as Colab would, in a second virtual environment with the older packages that Colab brings along.
 
-    python course/tools/colab_test.py            all lessons on profile smoke, one shared run folder
-    python course/tools/colab_test.py 00 09      only these
+    python course/tools/colab_test.py            all lessons and unsolved exercises on profile smoke, one shared run folder
+    python course/tools/colab_test.py 00 09_ex   only lesson and exercises 00, and exercises 09
 
-The environment holds the pins of requirements-colab.txt and nothing of the kit. The lessons run in an empty folder, so that whatever they
-need must come out of the wheel that their first cell installs. Afterwards no pinned package may have another version than before, and the
-checked cells must say what is stored. The torch of .venv is lent through a .pth file; it is the one package without a pin.
+The environment holds the pins of requirements-colab.txt and nothing of the kit. The notebooks run in an empty folder, so that whatever they
+need must come out of the wheel that their first cell installs. Exercises that nobody has solved must run to their end too. Afterwards no
+pinned package may have another version than before, and the checked cells must say what is stored. The torch of .venv is lent through a
+.pth file; it is the one package without a pin.
 """
 
 import argparse
@@ -106,26 +107,30 @@ def differences(before, after):
     return ", ".join(f"{name} {number} -> {after.get(name, 'gone')}" for name, number in other.items())
 
 
+def notebooks(names=()):
+    """Paths of the lessons and then of the exercises, all or those that begin with one of `names`. Failed when there is none."""
+    found = [path for folder in ("notebooks", "course/exercises") for path in sorted((ROOT / folder).glob("[0-9][0-9]_*.ipynb"))
+             if not names or path.name.startswith(tuple(names))]
+    if not found:
+        raise Failed(f"No notebook begins with {' or '.join(names) or 'a number'}.")
+    return found
+
+
 def run(names=(), say=print):
-    """Run the lessons (all, or those that begin with one of `names`); a list of sentences about what failed."""
-    pinned, failures = prepare(say), []
-    lessons = [path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")) if not names or path.name.startswith(tuple(names))]
+    """Run lessons and exercises (all, or those that begin with one of `names`); a list of sentences about what failed."""
+    chosen, pinned, failures = notebooks(names), prepare(say), []
     with tempfile.TemporaryDirectory(prefix="medgen-colab-") as folder:
         folder = Path(folder)
         (folder / "content").mkdir()
-        spec = folder / "jupyter" / "kernels" / "medgen-colab" / "kernel.json"
-        spec.parent.mkdir(parents=True)
-        spec.write_text(json.dumps({"argv": [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "Colab",
-                                    "language": "python"}))
-        os.environ["JUPYTER_PATH"] = str(folder / "jupyter")
+        os.environ["JUPYTER_PATH"] = str(kernel(folder / "jupyter"))
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MEDGEN", "MPL"))}
         environment |= ENVIRONMENT | {"MEDGEN_SOURCE": str(build(folder)), "MEDGEN_RUNS": str(folder / "runs"),
                                       "IPYTHONDIR": str(folder / "ipython")}
-        for lesson in lessons:
+        for path in chosen:
             started = time.time()
-            said = one(lesson, folder / "content", environment)
-            failures += [f"{lesson.name}: {line}" for line in said]
-            say(f"{'FAILED' if said else 'passed':<7} {lesson.stem:<26} {time.time() - started:5.0f} s")
+            said = one(path, folder / "content", environment)
+            failures += [f"{path.name}: {line}" for line in said]
+            say(f"{'FAILED' if said else 'passed':<7} {path.stem:<26} {time.time() - started:5.0f} s")
     after = packages()
     if changed := differences(pinned, after):
         failures.append(f"the first cell changed what Colab brings along: {changed}")
@@ -134,11 +139,20 @@ def run(names=(), say=print):
     return failures
 
 
-def one(lesson, folder, environment):
-    """Execute one lesson in `folder`; sentences about what failed: a cell, or a checked cell that says something else than is stored."""
+def kernel(folder, python=PYTHON):
+    """Describe to Jupyter, in `folder`, the kernel medgen-colab: `python`, by default that of .venv-colab. Returns the folder."""
+    spec = folder / "kernels" / "medgen-colab" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec.write_text(json.dumps({"argv": argv, "display_name": "Colab", "language": "python"}))
+    return folder
+
+
+def one(path, folder, environment):
+    """Execute one notebook in `folder`; sentences about what failed: a cell, or a checked cell that says something else than is stored."""
     import nbclient
 
-    nb = refresh.read(lesson)
+    nb = refresh.read(path)
     client = nbclient.NotebookClient(nb, timeout=TIMEOUT, kernel_name="medgen-colab", resources={"metadata": {"path": str(folder)}})
     try:
         client.execute(env=environment)
@@ -149,17 +163,17 @@ def one(lesson, folder, environment):
     cell = next(cell for cell in nb.cells if "colab" in cell.metadata.get("tags", []))
     told = "".join(output.get("text", "") for output in cell.outputs)
     return ([] if "GPU: " in told else [f"the first cell did not say what the GPU is: {told[-500:]}"]) + \
-        refresh.compare(refresh.read(lesson), refresh.clean(nb))
+        refresh.compare(refresh.read(path), refresh.clean(nb))
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description="Run the lessons as Colab would, with the older packages that Colab brings along.")
+    parser = argparse.ArgumentParser(description="Run lessons and exercises with the older packages that Colab brings along.")
     parser.add_argument("names", nargs="*", help="numbers or beginnings of names (default: all)")
     try:
         failures = run(parser.parse_args(arguments).names)
     except Failed as error:
         failures = [str(error)]
-    print("\n".join(failures) or "Every lesson ran with Colab's packages.")
+    print("\n".join(failures) or "Every notebook ran with Colab's packages.")
     return int(bool(failures))
 
 

@@ -194,3 +194,27 @@ def test_the_tool_tells_what_was_upgraded_and_is_part_of_make_test():
     assert colab_test.differences(before, before | {"new": "3"}) == ""
     assert colab_test.differences(before, {"numpy": "2.4.0", "plotly": "5.24.1"}) == "numpy 2.0.2 -> 2.4.0, old 1 -> gone"
     assert any("course/tools/colab_test.py" in command for _, command in run_tests.steps())
+
+
+def test_the_tool_runs_lessons_and_exercises():
+    names = [path.stem for path in colab_test.notebooks()]
+    assert names == [path.stem for path in LESSONS] + [f"{number:02}_ex" for number in range(10)]
+    assert [path.stem for path in colab_test.notebooks(["00", "09_ex"])] == ["00_start_here", "00_ex", "09_ex"]
+    with pytest.raises(colab_test.Failed, match="No notebook begins with 77"):
+        colab_test.notebooks(["77"])
+
+
+def test_the_tool_tells_what_failed_in_a_notebook(tmp_path, monkeypatch):
+    import nbformat
+
+    monkeypatch.setenv("JUPYTER_PATH", str(colab_test.kernel(tmp_path / "jupyter", sys.executable)))
+
+    def said(*sources):
+        first, *rest = map(nbformat.v4.new_code_cell, sources)
+        first.metadata.tags = ["colab"]
+        nbformat.write(nbformat.v4.new_notebook(cells=[first, *rest]), tmp_path / "one.ipynb")
+        return colab_test.one(tmp_path / "one.ipynb", tmp_path, dict(os.environ))
+    assert said("print('GPU: none')", "...") == []
+    assert said("print('GPU: none')", "use = {}['answer']")[0].startswith("KeyError: 'answer'")
+    assert said("print('not Colab')")[0].startswith("the first cell did not say what the GPU is: not Colab")
+    assert "stored" in said("print('GPU: none')", "# NBVAL_CHECK_OUTPUT\nprint(1)")[0], "a checked cell says another thing than is stored"
