@@ -160,7 +160,7 @@ def of_notebook(path, lesson, exercises, cells, known, limits):
     told, errors, whole, late = answers(outcome)
     ended = outcome.ended or ("" if whole else "it ends its own process (os._exit, or a crash)")
     found = {name: points(one, told.get(name), known.get(name), name, errors, ended) for name, one in exercises.items()}
-    return found, outcome.starved and (late or bool(outcome.ended))
+    return found, late or bool(outcome.ended) and outcome.starved
 
 
 def nothing(exercises, reason):
@@ -206,7 +206,7 @@ def code_of(path):
 
 
 def answers(outcome):
-    """({exercise: outputs}, {cell: error}, came to its end, lost to the clock) from what the worker wrote; other lines are left out."""
+    """({exercise: outputs}, {cell: error}, came to its end, stopped while starved) from what the worker wrote."""
     told, errors, whole, late = {}, {}, False, False
     for line in outcome.wrote.split(b"\n"):
         try:

@@ -64,7 +64,7 @@ class Room:
 class Outcome:
     """What a run wrote (bytes) and how it ended: "" by itself, or a reason in words.
 
-    starved: it had less than half of a processor, or was ended because the machine's memory ran short. Then others may be to blame.
+    starved: it had less than 0.8 of a processor, or was ended because the machine's memory ran short. Then others may be to blame.
     """
 
     wrote: bytes
@@ -151,7 +151,7 @@ def watched(process, data, seconds, memory, room):
     end(process)
     for thread in threads:
         thread.join(5)
-    return bytes(wrote[:OUTPUT]), said.decode(errors="replace").strip(), ended, short or computed < lasted / 2
+    return bytes(wrote[:OUTPUT]), said.decode(errors="replace").strip(), ended, short or computed < 0.8 * lasted
 
 
 def feed(pipe, data):

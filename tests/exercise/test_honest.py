@@ -83,6 +83,11 @@ def test_tables_and_tensors_are_as_good_as_lists(value, expected):
     assert plain.same(plain.plain(value), expected)
 
 
+def test_entries_without_a_form_are_named_by_their_kind():
+    found = plain.plain([np.array([1 + 2j]), np.array([None, object()], dtype=object), np.array(["2020"], dtype="datetime64[D]")])
+    assert found == [{"array": [{"kind": "complex"}]}, {"array": [None, {"kind": "object"}]}, {"array": [{"kind": "date"}]}]
+
+
 def test_a_series_answers_where_a_dictionary_is_asked():
     one = task.every()["balance_weights"]
     case = one.parts()[0]["cases"][0]
