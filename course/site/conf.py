@@ -13,7 +13,9 @@ exclude_patterns = ["_static", ".doctrees"]
 nb_execution_mode = "off"
 nb_code_prompt_show = "The cell for Colab"
 nb_code_prompt_hide = "The cell for Colab"
-nb_ipywidgets_js = {"require.js": {}, "embed-amd.js": {}}         # beside the page, and so without `crossorigin`: works from a folder too
+# Beside the page, and so without `crossorigin`: widgets work on a page that is opened from a folder. The search lists its hits there too,
+# but without their lines, which a browser does not let it read.
+nb_ipywidgets_js = {"require.js": {}, "embed-amd.js": {}}
 nb_render_markdown_format = "myst"
 myst_enable_extensions = ["colon_fence", "dollarmath", "attrs_inline"]     # attrs: the anchors of the glossary
 myst_dmath_allow_digits = False                                  # $5 and $6 are prices
@@ -30,11 +32,9 @@ html_show_copyright = False                                      # README names 
 html_use_index = False
 html_theme_options = {
     "announcement": "Every generated clip is <strong>synthetic</strong> and never for clinical use.",
-    "top_of_page_buttons": [],
     "light_css_variables": {"color-brand-primary": "#0b5c8a", "color-brand-content": "#0b5c8a"},
     "dark_css_variables": {"color-brand-primary": "#7cc4ee", "color-brand-content": "#7cc4ee"},
 }
-html_theme_options = {key: value for key, value in html_theme_options.items() if value}
 
 DRAWN = set(json.loads((Path(__file__).parent / "drawn.json").read_text(encoding="utf-8")))
 

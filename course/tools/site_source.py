@@ -28,6 +28,7 @@ FOLDERS = {                      # title and first words of the page of a folder
 FENCE = re.compile(r"(^ {0,3}(?:```|~~~).*?^ {0,3}(?:```|~~~)[^\n]*$)", re.S | re.M)
 LINK = re.compile(r"(!?)\[((?:`[^`]*`|!\[[^\]]*\]\([^)]*\)|[^\[\]`])*)\]\((?![a-z][a-z0-9+.-]*:|[#/])([^)\s#]+)(#[^)\s]*)?\)", re.I)
 ANCHOR = re.compile(r'<a id="([\w.:-]+)"></a>')
+HANDBOOK = "MedGen Kit: the handbook"
 LONG = 18                        # lines of printed text before a box with a scroll bar holds them
 
 
@@ -73,6 +74,8 @@ class Source:
     def text(self, path, page):
         """A Markdown file, ready: links moved, the YAML header of a card shown folded away at its end."""
         text = path.read_text(encoding="utf-8")
+        if page == "README.md":                                  # in a list of hits it is not to be taken for the start page
+            text = re.sub(r"\A# .+", f"# {HANDBOOK}", text)
         head = re.match(r"---\n(.*?)\n---\n", text, re.S)
         if not head:
             return self.linked(text, page)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from PIL import Image
 
 from course.tools import executed, shown, site, site_check, site_source, vendor
 from medgen_kit.errors import KitError
@@ -21,6 +22,13 @@ WIDGETS = {"m1": {"model_name": "VBoxModel", "state": {"children": ["IPY_MODEL_m
 def output(metadata=None, **data):
     bundle = {key.replace("__", "/"): value for key, value in data.items()}
     return nbformat.v4.new_output("display_data", data=bundle, metadata=metadata or {})
+
+
+def dot(side):
+    """A black square as a PNG in base64."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side)).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 @pytest.fixture
@@ -83,6 +91,8 @@ def test_the_site_of_a_small_repository(small, no_npm, tmp_path, monkeypatch):
     assert "$5 or $6" in (home / "course/ethics.html").read_text()
     assert (home / "_static/files/LICENSE").read_text() == "free"
     handbook = (home / "README.html").read_text()
+    assert "<title>MedGen Kit: the handbook" in handbook and "<title>MedGen Kit</title>" in start.read_text(), "two in a list of hits"
+    assert "mathjax.js" not in handbook, "2 MB are fetched where there is a formula"
     assert 'href="course/quizzes/index.html"' in handbook and ">tools</a>" not in handbook
     assert (home / "searchindex.js").is_file()
     assert not (home / "course/answers").exists() and not (home / "course/solutions").exists() and (home / "course/exercises").exists()
@@ -135,6 +145,32 @@ def test_all_links_of_the_real_pages_hold(tmp_path):
     assert all(shown.CAPTION.search(it.html) is None and 'alt="' in it.html for it in source.pictures.values())
 
 
+def test_the_start_page_takes_the_largest_picture_of_the_first_section(small):
+    nb = nbformat.read(small / "notebooks/00_start_here.ipynb", 4)
+    nb.cells[3].outputs = [output({"image/png": {"alt": alt}}, image__png=dot(side), text__plain=alt)
+                           for alt, side in (("Small.", 2), ("Large.", 9), ("Middle.", 5))]
+    nb.cells.append(nbformat.v4.new_code_cell("later()", outputs=[output({"image/png": {"alt": "Later."}}, image__png=dot(20))]))
+    nbformat.write(nb, small / "notebooks/00_start_here.ipynb")
+    source = site_source.Source(small.parent / "source", small)
+    source.write()
+    assert source.pictures["notebooks/00_start_here.ipynb"].alt == "Large." and 'alt="Large."' in source.lesson_cards()
+
+
+def test_long_printed_text_lies_in_a_box_with_a_name(small):
+    nb = nbformat.read(small / "notebooks/00_start_here.ipynb", 4)
+    short, long = "one\n" * site_source.LONG, "a < b\n" * (site_source.LONG + 1)
+    nb.cells[3].outputs = [nbformat.v4.new_output("stream", name="stdout", text=short)]
+    nb.cells.append(nbformat.v4.new_code_cell("x", outputs=[nbformat.v4.new_output("stream", name="stdout", text=long)]))
+    nbformat.write(nb, small / "notebooks/00_start_here.ipynb")
+    source = site_source.Source(small.parent / "source", small)
+    source.write()
+    first, second = [cell.outputs[0] for cell in nbformat.read(source.folder / "notebooks/00_start_here.ipynb", 4).cells
+                     if cell.cell_type == "code"]
+    assert first.output_type == "stream" and first.text == short
+    box = second.data["text/html"]
+    assert box.startswith('<div class="long" role="region" tabindex="0" aria-label="Printed text">') and box.count("a &lt; b") == 19
+
+
 def test_outputs_of_a_run_are_taken_where_the_code_is_the_same():
     def notebook(*sources, out="", tags=()):
         cells = [nbformat.v4.new_code_cell(source, execution_count=1, metadata={"tags": list(tags)},
@@ -169,7 +205,7 @@ def test_outputs_become_html_with_their_words(tmp_path):
     assert [it.kind for it in made] == ["stream", "picture", "film", "table", "plot", "widget"]
     text, picture, moving, rows, plot, widget = made
     assert text.text == "ab" and picture.caption == "A < b" and rows.caption == "A < b"
-    assert 'alt="Say &quot;dot&quot;" width="1" height="1"' in picture.html and "<figcaption" in picture.figure()
+    assert 'alt="Say &quot;dot&quot;" width="1" height="1" loading="lazy"' in picture.html and "<figcaption" in picture.figure()
     assert "base64" not in moving.html and 'src="here/' in moving.html and len(list(tmp_path.iterdir())) == 2
     assert rows.html == '<table class="shown"><tr><td class="number">1</td><td>2</td></tr></table>'
     assert 'role="group" aria-label="Two bars."' in plot.html and "</script>" not in plot.html.removesuffix("</script>")
@@ -182,13 +218,15 @@ def test_outputs_become_html_with_their_words(tmp_path):
 
 def test_faults_of_finished_pages(tmp_path):
     (tmp_path / "a.html").write_text('<a href="b.html#here">x</a><a href="b.html#gone">x</a><a href="https://example.org">x</a>'
-                                     '<img src="x.png" alt=""><video src="y.mp4"></video><img alt="fine" src="https://example.org/p.png">')
+                                     '<img src="x.png" alt=""><video src="y.mp4"></video><img alt="fine" src="https://example.org/p.png">'
+                                     '<link href="https://example.org/look.css"><script src="//example.org/s.js"></script>')
     (tmp_path / "b.html").write_text('<p id="here"></p><a href="#">top</a><a href="mailto:a@b.c">x</a>')
     faults, outside = site_check.problems(tmp_path)
-    assert outside == ["https://example.org", "https://example.org/p.png"]
-    assert len(faults) == 6 and {fault.split(": ", 1)[0] for fault in faults} == {"a.html"}
+    assert outside == ["https://example.org", "https://example.org/look.css", "https://example.org/p.png"]
+    assert len(faults) == 8 and {fault.split(": ", 1)[0] for fault in faults} == {"a.html"}
     for words in ("b.html#gone: the page has no such place", "x.png is not there", "y.mp4 is not there", "without alt text", "a film",
-                  "loads https://example.org/p.png from outside"):
+                  "loads https://example.org/p.png from outside", "loads https://example.org/look.css from outside",
+                  "loads //example.org/s.js from outside"):
         assert any(words in fault for fault in faults), words
 
 
