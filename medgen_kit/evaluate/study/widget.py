@@ -48,7 +48,8 @@ class RatingForm(widgets.VBox):
             self.page(words.start(self.rater, len(self.items)), self.begin)
 
     def page(self, text, *buttons):
-        """A page of text in place of a pair."""
+        """A page of text in place of a pair. In a notebook, which has a title of its own, the page's title is one level lower."""
+        text = text if self.lock else text.replace("<h1>", "<h2 class='kit-title'>").replace("</h1>", "</h2>")
         self.at, self.text = None, widgets.HTML(f"<div class='kit-text'>{text}</div>")
         self.draw([self.text, styled(widgets.HBox(buttons), "kit-buttons")])
 
