@@ -160,7 +160,8 @@ def of_notebook(path, lesson, exercises, cells, known, limits):
     told, errors, whole, late = answers(outcome)
     ended = outcome.ended or ("" if whole else "it ends its own process (os._exit, or a crash)")
     found = {name: points(one, told.get(name), known.get(name), name, errors, ended) for name, one in exercises.items()}
-    return found, late or bool(outcome.ended) and outcome.starved
+    lost = any(mine < of for mine, of, _ in found.values())
+    return found, lost and (late or bool(outcome.ended) and outcome.starved)
 
 
 def nothing(exercises, reason):
