@@ -110,7 +110,7 @@ def test_teachers_commands_from_cases_to_grades(tmp_path, capsys, monkeypatch):
     assert (tmp_path / "a.json").read_text() != (tmp_path / "b.json").read_text()
     class_of = tmp_path / "class"
     class_of.mkdir()
-    (class_of / "ada").symlink_to(tool.SOLUTIONS)                       # a link is left out
+    (class_of / "ada").symlink_to(tool.SOLUTIONS)                       # a link costs its points
     for student, folder in (("bob", tool.STUBS), ("eve", tool.SOLUTIONS)):
         (class_of / student).mkdir()
         for path in sorted(folder.glob("*.ipynb")):
@@ -121,7 +121,8 @@ def test_teachers_commands_from_cases_to_grades(tmp_path, capsys, monkeypatch):
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["student", "exercise", "points", "of", "reason"]
     by = {(row["student"], row["exercise"]): row for row in rows}
-    assert len(by) == len(rows) == 2 * len(TASKS)
+    assert len(by) == len(rows) == 3 * len(TASKS)
+    assert {(row["points"], row["reason"]) for row in rows if row["student"] == "ada"} == {("0", "ada is a link. Hand in the folder itself.")}
     for name in TASKS:
         solved, stub = by["eve", name], by["bob", name]
         assert solved["points"] == solved["of"] and solved["reason"] == "", solved
