@@ -28,7 +28,7 @@ def grade(submissions, cases, out, seconds=SECONDS, memory_gib=MEMORY_GIB, worke
 
     The code cells run in order as one script: magics do nothing, pictures are not shown, a cell tagged `colab` is not run, and a cell that
     fails does not stop the next. Then the answers get the inputs of the cases. A notebook that loses something to the clock or to the
-    machine's memory while a neighbour may have taken both runs once more, alone, after all others; that result counts.
+    machine's memory while a neighbour may have taken both runs once more, alone, after all others; the better result counts.
     """
     exercises, say = case_files.read(cases), say or (lambda line: None)
     students, left_out = looked_through(submissions)
@@ -38,17 +38,25 @@ def grade(submissions, cases, out, seconds=SECONDS, memory_gib=MEMORY_GIB, worke
         say(f"left out: {harmless(name)} (no notebook and no folder)")
     jobs = {student: jobs_of(path, exercises, trust) for student, path in students.items()}
     table, known, limits = Table(out, students, exercises, say), every(), {"seconds": seconds, "memory_gib": memory_gib, "trust": trust}
-    again = []
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        runs = {student: [pool.submit(of_notebook, *job, known, limits) for job in jobs[student]] for student in students}
-        for student in students:
-            found = [run.result() for run in runs[student]]
-            late = [job for job, (_, late) in zip(jobs[student], found) if late]
-            again += [(student, job) for job in late]
-            table.add(student, [part for part, _ in found], ", runs again alone at the end" * bool(late))
-    for student, job in again:
+    for student, job in in_pool(jobs, table, known, limits, max(1, workers)):
         table.add(student, [of_notebook(*job, known, limits)[0]], " (again, alone)")
     return table.rows()
+
+
+def in_pool(jobs, table, known, limits, workers):
+    """Run {student: jobs}, some at a time, into the table; returns [(student, job)] that may have lost something to others."""
+    again = []
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            runs = {student: [pool.submit(of_notebook, *job, known, limits) for job in mine] for student, mine in jobs.items()}
+            for student, mine in jobs.items():
+                found = [run.result() for run in runs[student]]
+                late = [job for job, (_, late) in zip(mine, found) if late]
+                again += [(student, job) for job in late]
+                table.add(student, [part for part, _ in found], ", runs again alone at the end" * bool(late))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)          # who breaks off does not wait for the rest of the class
+    return again
 
 
 class Table:
@@ -58,10 +66,10 @@ class Table:
         self.out, self.names, self.exercises, self.say, self.verdicts = out, labels(students), list(exercises), say, {}
 
     def add(self, student, parts, note=""):
-        """Take in verdicts {exercise: (points, of, reason)} of one student."""
+        """Take in verdicts {exercise: (points, of, reason)} of one student; of two for one exercise the better one stays."""
         mine = self.verdicts.setdefault(student, {})
         for part in parts:
-            mine |= part
+            mine |= {name: new for name, new in part.items() if name not in mine or new[0] >= mine[name][0]}
         self.say(f"{self.names[student]}: {sum(one[0] for one in mine.values())} of {sum(one[1] for one in mine.values())}{note}")
         shown = [row | {"student": self.names[row["student"]], "reason": harmless(row["reason"])} for row in self.rows()]
         write_csv(self.out, shown, COLUMNS)
