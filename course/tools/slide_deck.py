@@ -25,7 +25,7 @@ END = re.compile(SHORT + r"([.!?][\"')*]*)\s+(?=[\"'(*\[\0A-Z0-9])")
 PARTS = re.compile(r";\s+")
 KEPT = re.compile(r"\$\$.+?\$\$|\$[^$\n]+?\$|`[^`\n]+`|\[[^\]]*\]\([^)]*\)", re.S)
 FLAT, WHITE = 8, 180             # times as wide as it is high: a strip that is cut into two rows, where no pixel of a column is darker
-SMALLEST, WIDTH, HEIGHT = 14, 864, 500                           # letters of code, and the room for them, in pixels
+SMALLEST, WIDTH, HEIGHT = 16, 864, 500                           # letters of code, and the room for them, in pixels
 SIZE = re.compile(r'<img [^>]*width="(\d+)" height="(\d+)"')
 
 

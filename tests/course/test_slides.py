@@ -131,7 +131,7 @@ def test_slides_are_short_and_carry_alt_texts(decks, path):
         assert all(re.search(r'alt="[^"]{15,}"', tag) for tag in re.findall(r"<img [^>]*>", slide.body))
         assert not re.search(r'(src|href)="(https?:)?//', slide.body), "nothing comes from outside"
         assert len(slide.notes) > 10, "every slide has notes"
-        assert all(int(size) >= 14 for size in re.findall(r'class="code" style="font-size:(\d+)px"', slide.body)), "code can be read"
+        assert all(int(size) >= 16 for size in re.findall(r'class="code" style="font-size:(\d+)px"', slide.body)), "code can be read"
         assert all(int(width) <= slide_deck.FLAT * int(height) for width, height in slide_deck.SIZE.findall(slide.body)), "no thin strip"
 
 
