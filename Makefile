@@ -11,7 +11,7 @@ BROWSER := $(VENV)/.browser
 CARDS   := $(VENV)/.cards
 PAGES   := $(VENV)/.site
 
-.PHONY: help install course site slides students test test-browser test-colab wheel cards lint refresh exercises clean
+.PHONY: help install course site slides handouts students test test-browser test-colab wheel cards lint refresh exercises clean
 
 help:
 	@echo "make course                 run all notebooks on the profile cpu, into runs/cpu, and write an HTML report"
@@ -21,6 +21,7 @@ help:
 	@echo "make site                   the course as a web site that needs no network, with the lessons of runs/cpu, in build/site"
 	@echo "make site TEACHER=1         with solutions and answer keys, in build/site-teacher"
 	@echo "make slides                 a deck for each lesson, in build/slides (the site holds them too)"
+	@echo "make handouts               sheets to print for the games of the lessons, and keys, in build/handouts (ONLY='02 06' SEED=1)"
 	@echo "make test                   ruff, unit tests, notebook contract, nbval on every notebook, Chromium"
 	@echo "make test-browser           lessons, site, slides and the blind study in a headless Chromium (part of make test where there is one)"
 	@echo "make test-colab             all notebooks with the older packages of Colab, in .venv-colab (part of make test)"
@@ -53,6 +54,9 @@ site: $(PAGES)
 
 slides: $(READY)
 	@$(BIN)/python course/tools/slides.py --run "$(NAME)"
+
+handouts: $(READY)
+	@$(BIN)/python course/tools/handouts.py --run "$(NAME)" --seed "$(or $(SEED),0)" $(ONLY)
 
 $(PAGES): requirements-site.lock $(READY)
 	@echo "Installing the packages of requirements-site.lock into $(VENV) (once) ..."
