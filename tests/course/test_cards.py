@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import nbformat
 import pytest
 from huggingface_hub import ModelCard
 
@@ -186,6 +187,47 @@ def test_no_committed_card_is_stale(again):
         kept = (cards.CARDS / "croissant" / f"{name}.json").read_text(encoding="utf-8")
         assert kept == croissant.text(found), f"run make cards again: {name}"
     assert (cards.CARDS / "README.md").read_text(encoding="utf-8") == cards.index(texts), "run make cards again"
+
+
+def printed(lesson):
+    """All text that the stored outputs of a lesson show, with single spaces."""
+    cells = nbformat.read(next((cards.ROOT / "notebooks").glob(f"{lesson}_*.ipynb")), 4).cells
+    outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
+    return " ".join(" ".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs).split())
+
+
+def unsaid(figures):
+    """Figures of the cards that the stored lessons do not show, as the lesson would write them."""
+    report = figures["report"]
+    align, trained, tiny = report["align"], report["generate"], report["tiny"]
+
+    def shares(row):
+        return " ".join(f"{row[name]:.3f}" for name in ("appearance", "motion", "motion_unseen", "all_factors"))
+
+    wanted = {
+        "01": [f"{report['sources']['clips']} clips"],
+        "04": [f"recall@1 {align['recall_at_1']:.3f} (chance {align['chance_at_1']:.3f})",
+               f"recall@5 {align['recall_at_5']:.3f} (chance {align['chance_at_5']:.3f}), {align['test_clips']} clips"],
+        "05": [f"{trained['parameters']:,} parameters, {trained['steps']} steps, {trained['train_seconds']:.1f} s",
+               f"after {report['ablation']['steps']} steps each", *(shares(row) for row in report["ablation"]["rows"])],
+        "07": [f"generated {shares(tiny)}",
+               *(f"{name} {shares(tiny[name])}" for name in ("real", "guess"))],
+        "08": [f"{row['arm']} {row['accuracy']:.3f}" for row in report["augment"]["table"]]}
+    return [f"{lesson}: {words}" for lesson, every in wanted.items() for words in every if words not in printed(lesson)]
+
+
+def test_the_committed_figures_are_those_of_the_stored_lessons():
+    figures = json.loads((cards.CARDS / "figures" / "figures.json").read_text(encoding="utf-8"))
+    assert unsaid(figures) == [], "figures.json and the stored outputs come from two runs: make cards again, from the run of the outputs"
+
+
+@pytest.mark.parametrize("section, name, wrong, lesson", [
+    ("align", "recall_at_1", 0.222, "04"), ("generate", "train_seconds", 1.0, "05"), ("tiny", "motion", 0.111, "07"),
+    ("augment", "table", [{"arm": "real only", "accuracy": 0.123}], "08")])
+def test_a_wrong_figure_is_seen_at_its_source(section, name, wrong, lesson):
+    figures = json.loads((cards.CARDS / "figures" / "figures.json").read_text(encoding="utf-8"))
+    figures["report"][section][name] = wrong
+    assert any(said.startswith(lesson) for said in unsaid(figures))
 
 
 def test_no_committed_picture_is_stale(again):
