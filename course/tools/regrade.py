@@ -237,7 +237,9 @@ def of_all(students, copies, given):
     for folder in students:
         found = regrade(copies.get(folder, folder), given.run, given.minutes, given.memory_gib, given.other_seed, given.trust,
                         student=names[folder.name])
-        print(f"{names[folder.name]}: {sum(row['holds'] == 'yes' for row in found)} of {len(found)} hold", flush=True)
+        still = sum(row["holds"] == "yes" and bool(row["reason"]) for row in found)
+        print(f"{names[folder.name]}: {sum(row['holds'] == 'yes' for row in found)} of {len(found)} hold"
+              + f", {still} of them do not move with the seed" * bool(still), flush=True)
         rows += found
         write_csv(given.out, [{name: row[name] for name in COLUMNS} for row in rows])
     print(f"{len(rows)} rows in {given.out}")

@@ -14,10 +14,22 @@ def grade(submissions_dir: str = typer.Argument(help="Folder of student.ipynb, o
           trust: bool = typer.Option(False, "--trust", help=f"Run submissions without walls. {TRUST}")):
     """Grade notebooks with hidden cases, each shut in: own files, no network, limits of time and memory (exercise.grade).
 
+    Beside OUT a file of totals: points, whose code is the same, and which files were not looked at (exercise.summary).
+
     Example: medgen-kit grade submissions --cases cases.json --out grades.csv
     """
+    from pathlib import Path
+
+    from ..run import REPOSITORY
+    from . import cases as case_files, summary
     from .grade import grade as run
 
     rows = run(submissions_dir, cases, out, seconds, memory, workers, trust, typer.echo)
-    students = len({row["student"] for row in rows})
-    typer.echo(f"{students} students, {len(rows)} rows in {out}.")
+    solutions, totals = REPOSITORY / "course" / "solutions", Path(out).with_suffix(".totals.csv")
+    found = summary.summary(submissions_dir, rows, case_files.read(cases), solutions if solutions.is_dir() else None)
+    summary.write(totals, found)
+    for one in found:
+        for what, words in (("same_code_as", "same code as"), ("not_looked_at", "not looked at")):
+            if one[what]:
+                typer.echo(f"{one['student']}: {words} {one[what]}")
+    typer.echo(f"{len(found)} students, {len(rows)} rows in {out}; a total for each in {totals}.")

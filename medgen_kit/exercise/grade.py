@@ -166,10 +166,17 @@ def of_notebook(path, lesson, exercises, cells, known, limits):
     except Exception as error:                                      # the grader's own; the rest of the class is graded all the same
         return nothing(exercises, f"The grader failed here ({type(error).__name__}: {error}); this says nothing about the answer."), False
     told, errors, whole, late = answers(outcome)
+    errors = {beginning(cells, number): said for number, said in errors.items()}
     ended = outcome.ended or ("" if whole else "it ends its own process (os._exit, or a crash)")
     found = {name: points(one, told.get(name), known.get(name), name, errors, ended) for name, one in exercises.items()}
     lost = any(mine < of for mine, of, _ in found.values())
     return found, lost and (late or bool(outcome.ended) and outcome.starved)
+
+
+def beginning(cells, number):
+    """How a reason names a cell: by its first line, since no notebook shows the number of its code cells."""
+    lines = [line.strip() for line in (cells[number - 1] if 0 < number <= len(cells) else "").splitlines() if line.strip()]
+    return f"the cell that begins `{lines[0][:50]}`" if lines else f"cell {number}"
 
 
 def nothing(exercises, reason):
@@ -189,7 +196,8 @@ def notebook_of(folder, lesson):
     found = [path for path in sorted(folder.iterdir()) if path.name.startswith(lesson) and is_notebook(path)]
     exact = [path for path in found if path.name.lower() == f"{lesson}_ex.ipynb"]
     if not found:
-        raise Unusable(f"No notebook {lesson}_ex.ipynb was handed in.")
+        others = ", ".join(path.name for path in sorted(folder.iterdir())[:6] if not path.name.startswith("."))
+        raise Unusable(f"No notebook {lesson}_ex.ipynb was handed in." + f" The folder holds: {others}." * bool(others))
     if len(exact or found) > 1:
         names = ", ".join(path.name for path in found[:3])
         raise Unusable(f"Two notebooks for lesson {lesson}: {names}. Name the right one {lesson}_ex.ipynb.")
@@ -249,7 +257,7 @@ def missing(name, errors, ended):
     """Why there is no answer: the run was ended, or the name was never defined."""
     if ended:
         return f"There is no answer of `{name}`: {ended}."
-    said = "; ".join(f"cell {number}: {error}" for number, error in list(errors.items())[:2])
+    said = "; ".join(f"{cell}: {error}" for cell, error in list(errors.items())[:2])
     return f"`{name}` is not there after all cells ran" + (f" ({said})." if said else ".")
 
 

@@ -134,7 +134,7 @@ def test_reasons_tell_what_happened(graded):
     said = {name: graded["rows"][f"m_{name}", "guided"]["reason"] for name in hostile.NOTEBOOKS}
     assert f"does not end within {SECONDS} s" in said["loop"]
     assert "ends its own process" in said["exit_in_answer"]
-    assert "raises ValueError: ?" in said["surrogate"] and "cell 2: it raises ValueError: ?" in said["surrogate_in_cell"]
+    assert "raises ValueError: ?" in said["surrogate"] and ": it raises ValueError: ?" in said["surrogate_in_cell"]
     assert "something of kind ?" in said["surrogate_forged"]
     assert "sent: []" in said["socket"] and "seen: []" in said["unmask"]
     assert "it gives '[None]'" in said["read"], "no file of the teacher, no neighbour and no reference could be read"
