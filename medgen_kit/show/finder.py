@@ -26,7 +26,7 @@ class Finder:
                          for name, (label, value) in (switches or {}).items()}
         self.back, self.on = widgets.Button(description="previous page"), widgets.Button(description="next page")
         self.said, self.place = widgets.HTML(), widgets.HTML()
-        self.list = widgets.Select(rows=PAGE + 1, description=f"{noun}s", layout=widgets.Layout(width="min(100%, 860px)"))
+        self.list = widgets.Select(rows=PAGE + 1, description=f"{noun}s", **wide, layout=widgets.Layout(width="min(100%, 860px)"))
         filters = [self.words, *self.menus.values(), *self.switches.values()]
         for widget in filters:
             widget.observe(self.fill, "value")

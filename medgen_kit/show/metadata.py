@@ -150,7 +150,7 @@ def field_page(explored, name):
     """The histogram of one field as HTML: a picture with its words."""
     import matplotlib.pyplot as plt
 
-    fig, ax = plt.subplots(figsize=(7, 3.2))
+    fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
     words = histogram(ax, explored, name)
     titled(fig, explored)
     return f'{image_tag(drawn(fig), f"{words} {explored.label}.")}<p role="status">{html.escape(words)}</p>'

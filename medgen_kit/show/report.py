@@ -125,7 +125,8 @@ class ReportView:
         self.sorting = widgets.Dropdown(options=[(spoken(name), name) for name in names], value=self.by, description="sort by")
         self.order = widgets.Dropdown(options=self.orders(), description="order")
         self.kind = widgets.Dropdown(options=[(ALL, ""), *((name, name) for name in categories(report))], description="category")
-        self.list = widgets.Select(options=[], rows=12, description="clips", layout={"width": "min(100%, 720px)"})
+        self.list = widgets.Select(options=[], rows=12, description="clips", style={"description_width": "initial"},
+                                   layout={"width": "min(100%, 700px)"})
         self.list.add_class("medgen-report-list")
         self.screen, self.said = widgets.HTML(), widgets.HTML()
         for widget in (self.sorting, self.order, self.kind):
