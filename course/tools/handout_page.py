@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MIXED = "Some pictures on this sheet are SYNTHETIC or simulated: never for clinical use."
-SIMULATED = "Simulated pictures, drawn by a program: never for clinical use."
+SIMULATED = "Simulated pictures (brains: cut from an average): never for clinical use."
 GENERATED = "SYNTHETIC pictures, made by a model: never for clinical use."
 STYLE = """
 @page { size: A4; margin: 13mm }

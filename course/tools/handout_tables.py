@@ -138,7 +138,7 @@ def spoiled(drawn, prompts, controls, seed):
             "how? Then: which metric will notice?")
     told = [{"version": letter, "what was done": controls.WORDS.get(name, name)} for letter, name in letters.items()]
     said = f"<p class='small'>Facts of the clip. {escape(facts(prompts[number]['factors']))}.</p>"
-    return Game("Spoil a clip", task, pictures, table(told) + said, SIMULATED)
+    return Game("Spoil a clip", task, f'<div class="wide">{pictures}</div>', table(told) + said, SIMULATED)
 
 
 def who_notices(seen, words):
