@@ -1,15 +1,20 @@
-"""Three lessons in JupyterLab in a real browser: run all, search, click a point of the map, move a slider, play a video."""
+"""Three lessons in JupyterLab in a real browser: run all, search, choose a point of the map, move a slider, play a video; a plot."""
 
+import nbformat
 import pytest
 
 from tests.browser.lab import Lab, errors, run_all
 
 LESSONS = ("03_caption", "04_align", "06_sample")
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     made = Lab(tmp_path_factory.mktemp("lab"), LESSONS)
+    cell = nbformat.v4.new_code_cell("import plotly.graph_objects as go\nfrom medgen_kit import show\n"
+                                     "show.plotly(go.Figure(go.Bar(y=[1, 2])), 'Two bars.')")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": KERNEL}), made.folder / "plot.ipynb")
     made.start()
     yield made
     made.stop()
@@ -51,6 +56,11 @@ def test_a_click_on_the_map_shows_the_clip(lab, browser):
     field.fill("5")
     field.press("Enter")
     board.locator("p[role=status]", has_text=board.locator("[data-clip='5'] title").text_content()).wait_for()
+    board.locator("[data-clip]").first.focus()
+    for key in ("ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    board.locator("p[role=status]", has_text=board.locator("[data-clip='2'] title").text_content()).wait_for()
+    assert page.evaluate("document.activeElement.dataset.clip") == "2", "the keys are no shortcuts of the notebook"
     page.context.close()
 
 
@@ -58,14 +68,23 @@ def test_a_slider_goes_from_noise_to_the_clip(lab, browser):
     page = ran(lab, browser, "06_sample")
     box = page.locator(".jp-OutputArea .widget-vbox", has_text="noise level s").last
     first = box.locator("p b").inner_text()
-    picture = box.locator("img").get_attribute("src")
-    box.locator(".noUi-handle").focus()
+    film = box.locator("img:not([width='1'])")
+    picture = film.get_attribute("src")
+    box.locator(".noUi-handle[aria-label='noise level s']").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("([old]) => [...document.querySelectorAll('.jp-OutputArea p b')].some((one) => one.textContent"
                            ".startsWith('noise level') && one.textContent !== old)", arg=[first])
-    assert box.locator("p b").inner_text() != first and box.locator("img").get_attribute("src") != picture
-    assert box.locator("img").get_attribute("alt"), "the picture has an alternative text"
+    assert box.locator("p b").inner_text() != first and film.get_attribute("src") != picture
+    assert film.get_attribute("alt"), "the picture has an alternative text"
     plays(box.locator("video"))
+    page.context.close()
+
+
+def test_no_button_of_a_plot_sends_it_away(lab, browser):
+    page = ran(lab, browser, "plot")
+    page.locator(".modebar-btn").first.wait_for(state="attached")
+    buttons = page.locator(".modebar-btn").evaluate_all("all => all.map(one => one.getAttribute('data-title'))")
+    assert "Download plot as a PNG" in buttons and not [one for one in buttons if "share" in one.lower() or "cloud" in one.lower()]
     page.context.close()
 
 
