@@ -17,7 +17,7 @@ sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
 
 from course.tools.executed import lessons                                 # noqa: E402
 from course.tools.shown import Files                                      # noqa: E402
-from course.tools.slide_deck import deck, inline, page_of                        # noqa: E402
+from course.tools.slide_deck import deck, inline, page_of                 # noqa: E402
 from course.tools.vendor import vendor                                    # noqa: E402
 from medgen_kit.clip import write_text                                    # noqa: E402
 from medgen_kit.errors import KitError                                    # noqa: E402
