@@ -23,6 +23,8 @@ ASIDE = ("Result first", "By hand once", "Limits and harm", "Exercises", "Recap"
 SHORT = r"(?<!\be\.g)(?<!\bi\.e)(?<!\bal)(?<!\bvs)(?<!\bFig)(?<!\bcf)(?<!\bNo)(?<!\bapprox)"      # a full stop that ends no sentence
 END = re.compile(SHORT + r"([.!?][\"')*]*)\s+(?=[\"'(*\[\0A-Z0-9])")
 PARTS = re.compile(r";\s+")
+HANGS = re.compile(r"(And|But|So|Then|It|Its|They|Their|This|That|These|Those|There|Both|Otherwise|Nobody|Nothing else|Each|Now)\b")
+JOINED = 190                     # letters of sentences that hang together
 KEPT = re.compile(r"\$\$.+?\$\$|\$[^$\n]+?\$|`[^`\n]+`|\[[^\]]*\]\([^)]*\)", re.S)
 FLAT, WHITE = 8, 180             # times as wide as it is high: a strip that is cut into two rows, where no pixel of a column is darker
 SMALLEST, WIDTH, HEIGHT = 16, 864, 500                           # letters of code, and the room for them, in pixels
@@ -95,8 +97,8 @@ def lines(text):
             continue
         items = re.split(r"^\s*(?:[-*]|\d+\.)\s+", block, flags=re.M) if re.search(r"^\s*(?:[-*]|\d+\.)\s", block, re.M) else [None, block]
         for item in items if items[0] else items[1:]:
-            joined = " ".join(item.split())
-            found += [joined] if len(joined) <= 170 and items[0] is not None and len(items) > 2 else sentences(joined)
+            flat = " ".join(item.split())
+            found += [flat] if len(flat) <= 170 and items[0] is not None and len(items) > 2 else joined(sentences(flat))
     return [line for line in found if line]
 
 
@@ -110,6 +112,17 @@ def sentences(text):
 
     parts = END.sub("\\1\n", KEPT.sub(hide, text)).split("\n")
     return [re.sub("\0(\\d+)\0", lambda match: kept[int(match[1])], part).strip() for part in parts]
+
+
+def joined(parts):
+    """Sentences, with those that begin by pointing back joined to the one before, since alone they say nothing."""
+    found = []
+    for part in parts:
+        if found and HANGS.match(part) and len(found[-1]) + len(part) < JOINED:
+            found[-1] += " " + part
+        else:
+            found.append(part)
+    return found
 
 
 def portions(items, count, letters):

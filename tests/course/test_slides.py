@@ -63,6 +63,12 @@ def test_sentences_end_where_they_end():
                                           "Then `a. B` and [a. B](c.md) follow!", '"So."', "It ends"]
 
 
+def test_a_sentence_that_points_back_stays_with_the_one_before():
+    assert slide_deck.lines("The model learns. It learns from clips. Now the other way. Clips move.") == [
+        "The model learns. It learns from clips. Now the other way.", "Clips move."]
+    assert len(slide_deck.lines("A " * 100 + "end. It is long.")) == 2
+
+
 def test_lines_of_prose_lists_and_what_is_left_out():
     text = "First. Second.\n\n- one\n- two, which\n  goes on\n\n| a | b |\n|---|---|\n\n```\ncode. More\n```\n\n$$x = 1$$"
     assert slide_deck.lines(text) == ["First.", "Second.", "one", "two, which goes on", "$$x = 1$$"]
@@ -89,7 +95,7 @@ def test_a_small_deck_from_its_anatomy(tmp_path):
                                                "By hand once", "By hand once", "Limits and harm", "Next"]
     picture = made[3]
     assert picture.synthetic and 'alt="One dot."' in picture.body and "A dot" in picture.body
-    assert "What you should see" in picture.body and "<li>It stays.</li>" in picture.body
+    assert "What you should see" in picture.body and "<li>A dot. It stays.</li>" in picture.body
     assert "NBVAL" not in made[6].body and "hidden" not in "".join(slide.body for slide in made) and ">2</pre>" in made[6].body
     assert "1 + 1" in made[6].notes and "Add." in made[6].notes and "NBVAL" not in made[6].notes
     assert made[-1].body.count("04") == 1 and "href" not in made[-1].body and "A book" in made[-1].notes
