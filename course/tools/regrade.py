@@ -7,8 +7,10 @@ Where the system has no such walls, nothing runs without `--trust`. course/proje
 import argparse
 import json
 import math
+import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -23,7 +25,9 @@ PROJECTS = ROOT / "course" / "projects"
 COLUMNS = ("student", "project", "check", "reported", "again", "tolerance", "holds", "reason")
 LARGEST = 50_000_000                                    # bytes of a submission
 WORKER = str(Path(__file__).with_name("regrade_worker.py"))
-ROOM = {"worker": WORKER, "scratch_mib": 4096, "inodes": 200_000, "file_mib": 2048, "processes": 256, "open_files": 1024, "cores": 2}
+MACHINE = ("/proc/cpuinfo", "/sys/devices/system/cpu")              # torch asks them before it computes with half precision
+ROOM = {"worker": WORKER, "scratch_mib": 4096, "shared_mib": 256, "inodes": 200_000, "file_mib": 2048, "processes": 256,
+        "open_files": 1024, "cores": 2}
 
 
 class NotReproduced(Exception):
@@ -116,7 +120,7 @@ def run_again(folder, stamp, extra, seed, base=None, minutes=20, memory_gib=8, t
         place.chmod(0o755)                               # behind the walls it is another user who reads
         told = extra | {"profile": stamp["profile"], "seed": seed, "run_name": "regrade"}
         job = {"folder": str(place / "in"), "parameters": told, "base": str(Path(base).resolve()) if base else ""}
-        lent = [WORKER, str(ROOT / "data_cards"), job["folder"], *([job["base"]] if base else [])]
+        lent = [WORKER, *MACHINE, str(ROOT / "data_cards"), job["folder"], *([job["base"]] if base else [])]
         outcome = sandbox.run(job, minutes * 60, memory_gib, trust, sandbox.Room(read=tuple(lent), **ROOM))
         if outcome.ended:
             raise NotReproduced(f"the notebook was ended: {outcome.ended}.")
@@ -190,6 +194,11 @@ def regrade(folder, base=None, minutes=20, memory_gib=8, other_seed=None, trust=
     return [known | dict.fromkeys(COLUMNS[2:], "") | {"holds": "no", "reason": plain(reason, 240)}]
 
 
+def hidden(run):
+    """True when root lends a run of which some file may be read by its owner alone: what runs behind the walls is not root any more."""
+    return os.geteuid() == 0 and any(not path.stat().st_mode & stat.S_IROTH for path in run.rglob("*") if path.is_file())
+
+
 def snapshot(folders, place):
     """{folder: its copy below `place`}, for notebooks that could change the files of others; what can not be copied stands for itself."""
     found = {}
@@ -209,7 +218,8 @@ def main(words=None):
     asked.add_argument("--run", help="a finished run, for example runs/cpu: its stages are lent, so that they are not made again")
     asked.add_argument("--minutes", type=float, default=20, help="limit for one notebook (20)")
     asked.add_argument("--memory-gib", type=float, default=8, help="limit for one notebook (8)")
-    asked.add_argument("--other-seed", type=int, help="run once more with this seed and mark checks that stay within their tolerance")
+    asked.add_argument("--other-seed", type=int, help="run once more with this seed and mark checks that stay within "
+                       "their tolerance; a lent run is of one seed, so what is read of it is made again (minutes)")
     asked.add_argument("--trust", action="store_true", help="run without walls: a notebook can then read and change "
                        "other submissions; on macOS and Windows its memory is not limited")
     given = asked.parse_args(words)
@@ -220,6 +230,9 @@ def main(words=None):
         sys.exit(f"{place} holds no folders. It needs one for each student, with project.ipynb, stamp.json and checks.json.")
     if given.run and not (Path(given.run) / "report.json").is_file():
         sys.exit(f"{given.run} is no finished run: it has no report.json.")
+    if given.run and not given.trust and hidden(Path(given.run)):
+        sys.exit(f"behind the walls another user reads {given.run}, and some of its files are yours alone. Let others read: "
+                 f"chmod -R a+rX {given.run}")
     try:
         if not given.trust:
             sandbox.refuse_if_open()

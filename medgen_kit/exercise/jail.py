@@ -1,6 +1,6 @@
 """Runs one program where it can harm nobody: its own file system (read-only but for a scratch folder), no network, limits. Linux alone.
 
-    python -I jail.py SPEC        SPEC: JSON with root, read, hide, scratch_mib, inodes, limits, user, command, environment, unable
+    python -I jail.py SPEC     SPEC: JSON with root, read, hide, scratch_mib, shared_mib, inodes, limits, user, command, environment, unable
 
 `sandbox.run` makes SPEC. Only the standard library is used. It leaves with status `unable` when the kernel refuses one of the walls, or
 when the program does not start; then nothing was run.
@@ -66,13 +66,19 @@ def unshare(as_root):
                 raise Unable(f"user namespace: {error.strerror}") from None
 
 
-def build(root, read, hide, scratch_mib, inodes):
-    """A file system at `root` that holds `read` (read-only), a few devices and /scratch; what is in `hide` is empty there. Go there."""
+def build(root, read, hide, scratch_mib, shared_mib, inodes):
+    """A file system at `root` that holds `read` (read-only), a few devices and /scratch; what is in `hide` is empty there. Go there.
+
+    shared_mib: of /dev/shm, which processes that work together need; 0 for none.
+    """
     mount("none", "/", flags=REC | PRIVATE)
     mount("tmpfs", root, "tmpfs", NO_SUID, "size=4m,mode=0755")
     for folder in ("dev", "scratch"):
         os.mkdir(f"{root}/{folder}")
     mount("tmpfs", f"{root}/scratch", "tmpfs", NO_SUID, f"size={scratch_mib}m,nr_inodes={inodes},mode=0777")
+    if shared_mib:
+        os.mkdir(f"{root}/dev/shm")
+        mount("tmpfs", f"{root}/dev/shm", "tmpfs", NO_SUID, f"size={shared_mib}m,nr_inodes=1000,mode=0777")
     for source in [*read, *(f"/dev/{name}" for name in DEVICES)]:
         place(source, root)
     for folder in (folder for folder in hide if os.path.isdir(root + folder)):
@@ -129,7 +135,7 @@ def limit(limits):
 def first_process(spec):
     """Process 1 of the jail: starts the program, collects whoever ends, and leaves with the program's status. The kernel ends the rest."""
     libc.prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-    build(spec["root"], spec["read"], spec["hide"], spec["scratch_mib"], spec["inodes"])
+    build(spec["root"], spec["read"], spec["hide"], spec["scratch_mib"], spec["shared_mib"], spec["inodes"])
     drop(spec["user"])
     back, forth = os.pipe()                              # closed by the start of the program: then nothing is read
     child = os.fork()

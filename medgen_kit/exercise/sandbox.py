@@ -38,13 +38,14 @@ class Room:
     """What a run may have besides its time and memory.
 
     worker: program that gets the job. read: further files and folders that it sees. scratch_mib, inodes: its own files together and how
-    many. file_mib: one file. processes: with threads. open_files: for each process. cores: threads of numeric libraries; all processes
-    together may use so many times the seconds of computing time.
+    many. shared_mib: memory that its processes share by name, 0 for none. file_mib: one file. processes: with threads. open_files: for each
+    process. cores: threads of numeric libraries; all processes together may use so many times the seconds of computing time.
     """
 
     worker: str = WORKER
     read: tuple = ()
     scratch_mib: int = 64
+    shared_mib: int = 0
     inodes: int = 4096
     file_mib: int = 32
     processes: int = 64
@@ -106,8 +107,8 @@ def run(job, seconds=60.0, memory_gib=2.0, trust=False, room=None):
         command, environment, options = [sys.executable, "-I", room.worker], room.environment(), {}
         if not trust:
             spec = {"root": str(place), "read": [*readable(), *room.read], "hide": HIDDEN, "scratch_mib": room.scratch_mib,
-                    "inodes": room.inodes, "limits": limits, "user": next(USERS) if os.geteuid() == 0 else None, "command": command,
-                    "environment": environment, "unable": UNABLE}
+                    "shared_mib": room.shared_mib, "inodes": room.inodes, "limits": limits, "command": command, "unable": UNABLE,
+                    "environment": environment, "user": next(USERS) if os.geteuid() == 0 else None}
             command = [sys.executable, "-I", JAIL, json.dumps(spec)]
         else:
             options = {"cwd": place, "env": environment | {"HOME": str(place), "TMPDIR": str(place)} | windows()}

@@ -85,6 +85,24 @@ def test_rows_for_every_kind_of_check():
     assert "'=cmd()" in rows and rows["list"][0] == "no"
 
 
+def test_behind_the_walls_processes_work_together_and_half_precision_computes(tmp_path, trust):
+    cell = ("import multiprocessing, torch\nfrom medgen_kit import sources\nlock = multiprocessing.get_context('spawn').Lock()\n"
+            "with lock:\n    clips = sources.render(sources.combinations()[:2], seed=seed, size=32)\n"
+            "half = (torch.eye(64).half() @ torch.ones(64, 64).half()).float().mean().item()\n"
+            + WRITE.format("{'clean': half, 'blurred': float(clips.shape[0]), 'noise_needed': 1}"))
+    place = submission(tmp_path, "ada", cell, {"clean": 1.0, "blurred": 2.0, "noise_needed": 1})
+    assert {row["holds"] for row in tool.regrade(place, trust=trust)} == {"yes"}
+
+
+def test_root_may_not_lend_what_others_can_not_read(tmp_path, monkeypatch):
+    (tmp_path / "weights").write_bytes(b"x")
+    (tmp_path / "weights").chmod(0o600)
+    monkeypatch.setattr(tool.os, "geteuid", lambda: 0)
+    assert tool.hidden(tmp_path)
+    (tmp_path / "weights").chmod(0o644)
+    assert not tool.hidden(tmp_path)
+
+
 @pytest.mark.parametrize("found, other, tolerance, rests", [
     (0.5, 0.5001, "0.02", True), (0.5, 0.53, "0.02", False), (200.0, 203.0, "2 %", True), (7.0, 7.0001, "exact", True),
     (7.0, 7.1, "exact", False), (4000, 4001, "exact", False), (4, 4, "exact", True), ("a", "a", "exact", True), ("a", "b", "exact", False)])
