@@ -171,6 +171,13 @@ def test_long_printed_text_lies_in_a_box_with_a_name(small):
     assert box.startswith('<div class="long" role="region" tabindex="0" aria-label="Printed text">') and box.count("a &lt; b") == 19
 
 
+def test_no_stored_plot_has_a_button_that_uploads_it():
+    lessons = [nbformat.read(path, 4) for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
+    plots = [output.data[shown.PLOTLY] for nb in lessons for cell in nb.cells for output in cell.get("outputs", [])
+             if shown.PLOTLY in output.get("data", {})]
+    assert plots and all(plot["config"]["modeBarButtonsToRemove"] == ["sendChartToCloud"] for plot in plots), "run the lesson again"
+
+
 def test_outputs_of_a_run_are_taken_where_the_code_is_the_same():
     def notebook(*sources, out="", tags=()):
         cells = [nbformat.v4.new_code_cell(source, execution_count=1, metadata={"tags": list(tags)},

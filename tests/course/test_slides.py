@@ -24,7 +24,9 @@ GENERATED = {                    # beginnings of the alt texts of pictures that 
     "05": ("Samples of two prompts", "Samples of one kept caption"),
     "06": ("Nine generated clips", "Generated clip for the prompt", "One clip at six noise levels", "The same prompt and noise at four",
            "The same prompt and noise at several", "Four pairs of clips from the same noise",
-           "A clip that begins with the given first frame", "Six generated clips of combinations")}
+           "A clip that begins with the given first frame", "Six generated clips of combinations"),
+    "07": ("Four generated clips with their prompts", "Frames of videos/", "Two clips of one prompt"),
+    "08": ("Endoscopy clips, real ones and generated ones",)}
 DRAWN = {"02": ("Four frames with what the rules saw", "ultrasound fan"), "03": ("Frames of a simulated laparoscopy clip",)}      # by hand
 
 
