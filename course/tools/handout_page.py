@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from course.tools import quiz
+
 MIXED = "Some pictures on this sheet are SYNTHETIC or simulated: never for clinical use."
 SIMULATED = "Simulated pictures (brains: cut from an average): never for clinical use."
 GENERATED = "SYNTHETIC pictures, made by a model: never for clinical use."
@@ -112,8 +114,7 @@ def table(rows, caption="", blank=False):
 
 
 def page(title, body):
-    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>{body}</body></html>\n")
+    return quiz.page(title, body, style=STYLE)
 
 
 def sheet(title, games, seed):

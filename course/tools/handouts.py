@@ -10,7 +10,7 @@ import argparse
 import re
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,11 +27,15 @@ OUT = ROOT / "build" / "handouts"
 
 @dataclass(frozen=True)
 class Lesson:
-    """games: function of (run, seed) that gives the games. needs: stages that it reads. plan: the lesson's plan in course/."""
+    """games: function of (run, seed) that gives the games. needs: stages that it reads. plan: the lesson's plan in course/.
+
+    beside: {name of a further file for students: function that writes it to a path}.
+    """
 
     games: object
     needs: tuple
     plan: str
+    beside: dict = field(default_factory=dict)
 
 
 LESSONS = {
@@ -43,7 +47,8 @@ LESSONS = {
     "05": Lesson(handout_tables.lesson_05, ("align", "generate"), "lessons/05_train.md"),
     "06": Lesson(handout_tables.lesson_06, ("sample",), "lessons/06_sample.md"),
     "07": Lesson(handout_tables.lesson_07, ("sample", "evaluate"), "lessons/07_evaluate.md"),
-    "09": Lesson(handout_tables.lesson_09, (), "lessons/09_reproduce_the_paper.md"),
+    "09": Lesson(handout_tables.lesson_09, (), "lessons/09_reproduce_the_paper.md",
+                 {"09.table2.csv": handout_tables.spreadsheet}),
     "ethics": Lesson(handout_tables.ethics, (), "ethics.md"),
 }
 
@@ -88,18 +93,18 @@ def made_from(run, needs, seed):
 
 
 def write(out, names, run, seed=0):
-    """Write sheet and key of the lessons, what lies beside them and index.html into `out`; returns {lesson: [names of its games]}."""
+    """Write sheet and key of the lessons, what lies beside them and index.html into `out`; returns {lesson: [names of its handouts]}."""
     out, made, rows = Path(out), {}, []
     for name in names:
         lesson, title = LESSONS[name], title_of(LESSONS[name].plan)
         games = lesson.games(run, seed)
         write_text(out / f"{name}.sheet.html", handout_page.sheet(title, games, seed))
         write_text(out / f"{name}.key.html", handout_page.key(title, games, seed, made_from(run, lesson.needs, seed)))
-        made[name] = [game.name for game in games]
-        rows.append((name, title, made[name]))
-    if "09" in made:
-        handout_tables.spreadsheet(out / "09.table2.csv")
-        made["09"].append("09.table2.csv")
+        for file, spread in lesson.beside.items():
+            spread(out / file)
+        names_of_games = [game.name for game in games]
+        made[name] = [*names_of_games, *lesson.beside]
+        rows.append((name, title, names_of_games))
     write_text(out / "index.html", index(rows, seed))
     return made
 
@@ -108,7 +113,7 @@ def index(rows, seed):
     """The page that lists the handouts."""
     items = ""
     for name, title, games in rows:
-        more = ', <a href="09.table2.csv">spreadsheet</a>' if name == "09" else ""
+        more = "".join(f', <a href="{file}">{file}</a>' for file in LESSONS[name].beside)
         items += (f'<tr><td>{escape(title)}</td><td>{escape(", ".join(games))}</td><td><a href="{name}.sheet.html">sheet</a>{more}</td>'
                   f'<td><a href="{name}.key.html">key</a></td></tr>')
     about = ("Print the sheets on A4, in colour or grey; every game begins a page. The keys are for the teacher. Another "

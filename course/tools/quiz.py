@@ -141,9 +141,10 @@ def rich(text):
     return "".join(one(part) for part in re.split(r"(\$[^$]+\$|`[^`]+`)", text))
 
 
-def page(title, body, script=""):
+def page(title, body, script="", style=STYLE):
+    """An HTML page that stands alone."""
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n<body>{body}"
+            f"<title>{html.escape(title)}</title><style>{style}</style></head>\n<body>{body}"
             f"{f'<script>{script}</script>' if script else ''}</body></html>\n")
 
 

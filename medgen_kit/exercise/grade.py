@@ -36,7 +36,7 @@ def grade(submissions, cases, out, seconds=SECONDS, memory_gib=MEMORY_GIB, worke
         sandbox.refuse_if_open()
     for name in left_out:
         say(f"left out: {harmless(name)} (no notebook and no folder)")
-    jobs = {student: jobs_of(path, exercises, trust) for student, path in students.items()}
+    jobs = {student: jobs_of(path, exercises, read=trust) for student, path in students.items()}     # no walls: files may be changed
     table, known, limits = Table(out, students, exercises, say), every(), {"seconds": seconds, "memory_gib": memory_gib, "trust": trust}
     for student, job in in_pool(jobs, table, known, limits, max(1, workers)):
         table.add(student, [of_notebook(*job, known, limits)[0]], " (again, alone)")
@@ -78,14 +78,11 @@ class Table:
         return [dict(zip(COLUMNS, (student, name, *found[name]))) for student, found in self.verdicts.items() for name in self.exercises]
 
 
-def students_in(folder):
-    """{student: path of a notebook or of a folder of them} by name, see `looked_through`."""
-    return looked_through(folder)[0]
-
-
 def looked_through(folder):
-    """({student: path}, names of files that are nobody's). Links and archives are a student's too, and cost the points; hidden files are
-    nobody's. KitError for no student or for twins. A folder that holds nothing but NN_ex.ipynb is one student's.
+    """({student: path of a notebook or of a folder of them}, names of files that are nobody's).
+
+    Links and archives are a student's too, and cost the points; hidden files are nobody's. A folder that holds nothing but NN_ex.ipynb is
+    one student's. KitError for no student or for twins.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -131,15 +128,12 @@ def labels(students):
     return found
 
 
-def jobs_of(path, exercises, trust):
-    """[(path, lesson or "", {name: exercise}, cells)] of one student.
-
-    cells: with `trust` they are read now, as a notebook may change the file of another; else None, and they are read when they run.
-    """
+def jobs_of(path, exercises, read):
+    """[(path, lesson or "", {name: exercise}, cells)] of one student. read: the cells are read now; else they are None, for later."""
     wanted = {}
     for name, exercise in exercises.items():
         wanted.setdefault("" if is_notebook(path) else exercise["lesson"], {})[name] = exercise
-    return [(path, lesson, part, cells_of(path, lesson) if trust else None) for lesson, part in wanted.items()]
+    return [(path, lesson, part, cells_of(path, lesson) if read else None) for lesson, part in wanted.items()]
 
 
 def cells_of(path, lesson):

@@ -1,10 +1,11 @@
 """What a teacher reads beside the table of points: a total for each student, files that nobody looked at, answers with the same code."""
 
 import ast
+import contextlib
 from collections import defaultdict
 
 from ..clip import write_csv
-from .grade import code_of, harmless, is_notebook, jobs_of, labels, looked_through, notebook_of, Unusable
+from .grade import Unusable, harmless, jobs_of, labels, looked_through, notebook_of
 
 COLUMNS = ("student", "points", "of", "share_percent", "same_code_as", "not_looked_at")
 SOLUTIONS = "the solutions"
@@ -39,35 +40,26 @@ def write(path, rows):
 
 def codes(students, exercises):
     """{student: {lesson: code of all its exercises, in one form}}; a lesson that is not answered whole is left out."""
-    found = defaultdict(dict)
+    found = {student: defaultdict(dict) for student in students}
     for student, path in students.items():
-        wanted = defaultdict(list)
-        for name, one in exercises.items():
-            wanted[one["lesson"]].append(name)
-        for lesson, names in wanted.items():
-            try:
-                cells = code_of(path if is_notebook(path) else notebook_of(path, lesson))
-            except (Unusable, OSError):
-                continue
-            written = definitions(cells)
-            if all(name in written for name in names):
-                found[student][lesson] = tuple(written[name] for name in names)
-    return found
+        for _, _, part, cells in jobs_of(path, exercises, read=True):
+            written = {} if isinstance(cells, Unusable) else definitions(cells)
+            for name, one in part.items():
+                found[student][one["lesson"]][name] = written.get(name)
+    return {student: {lesson: tuple(code.values()) for lesson, code in lessons.items() if None not in code.values()}
+            for student, lessons in found.items()}
 
 
 def definitions(cells):
     """{name: its code, parsed and written again} of the functions and values that are defined at the top of cells, the last of each."""
     found = {}
     for cell in cells:
-        try:
-            body = ast.parse(cell).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        for node in body:
-            names = [node.name] if isinstance(node, ast.FunctionDef) else [
-                target.id for target in getattr(node, "targets", []) if isinstance(target, ast.Name)]
-            if names and "Ellipsis" not in (code := without_words(node)) and len(code) < 100_000:
-                found |= dict.fromkeys(names, code)
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):           # a stranger's text of any kind
+            for node in ast.parse(cell).body:
+                names = [node.name] if isinstance(node, ast.FunctionDef) else [
+                    target.id for target in getattr(node, "targets", []) if isinstance(target, ast.Name)]
+                if names and "Ellipsis" not in (code := without_words(node)):
+                    found |= dict.fromkeys(names, code)
     return found
 
 
@@ -96,9 +88,7 @@ def ignored(path, exercises):
     if path.is_symlink() or not path.is_dir():
         return []
     used = set()
-    for other, lesson, _, _ in jobs_of(path, exercises, trust=False):
-        try:
+    for other, lesson, _, _ in jobs_of(path, exercises, read=False):
+        with contextlib.suppress(Unusable, OSError):
             used.add(notebook_of(other, lesson).name)
-        except (Unusable, OSError):
-            continue
     return [one.name for one in sorted(path.iterdir()) if one.name not in used and not one.name.startswith(".")]

@@ -131,9 +131,9 @@ def test_teachers_commands_from_cases_to_grades(tmp_path, capsys, monkeypatch):
 
 
 def test_the_folder_of_solutions_is_one_student():
-    from medgen_kit.exercise.grade import students_in
+    from medgen_kit.exercise.grade import looked_through
 
-    assert students_in(tool.SOLUTIONS) == {"solutions": tool.SOLUTIONS}
+    assert looked_through(tool.SOLUTIONS) == ({"solutions": tool.SOLUTIONS}, [])
 
 
 @pytest.mark.parametrize("source, blank", [

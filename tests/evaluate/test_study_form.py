@@ -148,8 +148,9 @@ def test_a_renewed_link_ends_the_page_that_is_open(folder, quick):
     for form in forms:
         assert form.at is None and "link has ended" in form.text.value and old not in form.text.value
     assert len(logged(folder)) == 5 and {row["item"] for row in study.answers(folder)} == {forms[0].items[0]["item"]}
-    assert "<h1>" not in study.form(folder, "r9").text.value and "<h2 class='kit-title'>" in study.form(folder, "r9").text.value
-    assert "<h1>Which video is better?</h1>" in RatingForm(folder, study.add_raters(folder, 1)[0], "a link").text.value, "a page of its own"
+    assert "<h1" not in study.form(folder, "r9").text.value and "<h2 class='kit-title'>" in study.form(folder, "r9").text.value
+    alone = "<h1 class='kit-title'>Which video is better?</h1>"
+    assert alone in RatingForm(folder, study.add_raters(folder, 1)[0], "a link").text.value, "a page of its own"
     form = RatingForm(folder, rater, store.digest(tokens(folder)[rater]))
     answer_all(form)
     form.go.click()

@@ -238,13 +238,13 @@ def test_bad_cases_are_refused(tmp_path, text, said):
 
 def test_folders_that_can_not_be_graded(tmp_path):
     with pytest.raises(KitError, match="is no folder"):
-        grade.students_in(tmp_path / "none")
+        grade.looked_through(tmp_path / "none")
     with pytest.raises(KitError, match="no notebook"):
-        grade.students_in(tmp_path)
+        grade.looked_through(tmp_path)
     notebook(tmp_path / "ada.ipynb", "x = 1")
     (tmp_path / "ada").mkdir()
     with pytest.raises(KitError, match="both ada and ada.ipynb"):
-        grade.students_in(tmp_path)
+        grade.looked_through(tmp_path)
 
 
 def test_threads_of_the_grader_end():

@@ -41,6 +41,11 @@ def test_same_code_and_files_that_were_not_looked_at(tmp_path):
     assert found["amy"]["not_looked_at"] == "lesson6.ipynb" and found["eve"]["share_percent"] == 75.0
 
 
+def test_no_text_of_a_stranger_ends_the_summary():
+    deep, long = "guided = " + "+".join(["1"] * 30_000), "guided = 0x" + "f" * 9000
+    assert list(summary.definitions([deep, long, "def guided(:", "\0", "x = 1"])) == ["x"]
+
+
 def test_the_command_writes_totals_beside_the_points(tmp_path):
     place, cases = handed_in(tmp_path), secret(tmp_path)
     trust = ["--trust"] if sandbox.ready() else []

@@ -32,6 +32,7 @@ class RatingForm(widgets.VBox):
     def __init__(self, folder, rater, lock=""):
         store.enrol(folder, rater)
         self.folder, self.rater, self.lock, self.items, self.at, self.drawn = Path(folder), rater, lock, items_of(folder, rater), None, []
+        self.level = 1 if lock else 2                                        # of titles: a notebook has one of its own
         super().__init__()
         self.add_class("kit-study")
         self.look = widgets.HTML(f"<style>{LOOK.read_text(encoding='utf-8')}</style>")
@@ -40,16 +41,15 @@ class RatingForm(widgets.VBox):
     def enter(self):
         """The page on which this rater goes on."""
         if closed := store.facts(self.folder)["closed"]:
-            self.page(words.closed(closed[:10], len(store.changed(self.folder).get(self.rater, ()))))
+            self.page(words.closed(closed[:10], len(store.changed(self.folder).get(self.rater, ())), self.level))
         elif store.done(self.folder, self.rater):
             self.resume()
         else:
             self.begin = button("Start", self.resume, "kit-go")
-            self.page(words.start(self.rater, len(self.items)), self.begin)
+            self.page(words.start(self.rater, len(self.items), self.level), self.begin)
 
     def page(self, text, *buttons):
-        """A page of text in place of a pair. In a notebook, which has a title of its own, the page's title is one level lower."""
-        text = text if self.lock else text.replace("<h1>", "<h2 class='kit-title'>").replace("</h1>", "</h2>")
+        """A page of text in place of a pair."""
         self.at, self.text = None, widgets.HTML(f"<div class='kit-text'>{text}</div>")
         self.draw([self.text, styled(widgets.HBox(buttons), "kit-buttons")])
 
@@ -87,7 +87,7 @@ class RatingForm(widgets.VBox):
             self.show_pair(left[0])
         else:
             self.review = button("Back", self.go_back)
-            self.page(words.end(len(self.items)), self.review)
+            self.page(words.end(len(self.items), self.level), self.review)
 
     def show_pair(self, place, note=""):
         """Bring up one pair, with what this rater stored or entered before. note: a sentence about the pair before.

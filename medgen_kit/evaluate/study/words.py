@@ -38,9 +38,15 @@ def meanings():
             f"that breaks off. Judge each clip by itself.</p><table>{grades}</table>")
 
 
-def start(rater, items):
-    """The first page, as HTML."""
-    return (f"<h1>Which video is better?</h1><p class='kit-lead'>You will see <b>{items} pairs</b> of short videos. Both videos of a pair "
+def title(text, level):
+    """The title of a page: of level 1 where the page stands alone, 2 in a notebook, which has a title of its own."""
+    return f"<h{level} class='kit-title'>{text}</h{level}>"
+
+
+def start(rater, items, level=1):
+    """The first page, as HTML. level: of its title."""
+    return (title("Which video is better?", level) +
+            f"<p class='kit-lead'>You will see <b>{items} pairs</b> of short videos. Both videos of a pair "
             "belong to the same text. You are not told where they come from, and sides and order are drawn by lot.</p>"
             f"{meanings()}<h2>How it works</h2><ul><li>Each pair is stored when you press <b>Store and go on</b>. You can stop at any "
             "time, close the window, and go on later with the same link. What you have entered for a pair and not stored yet "
@@ -85,18 +91,18 @@ def unreadable(item):
             "study, and try again when the clips are back.")
 
 
-def end(items):
-    """The last page, as HTML."""
-    return (f"<h1>Thank you.</h1><p class='kit-lead'>You have answered all {items} pairs, and every answer is stored.</p>"
+def end(items, level=1):
+    """The last page, as HTML. level: of its title."""
+    return (f"{title('Thank you.', level)}<p class='kit-lead'>You have answered all {items} pairs, and every answer is stored.</p>"
             "<p>When all raters are done, the study is closed and the answers are counted: which clips were preferred, and how well the "
             "raters agree. Only then is it looked up which clip came from where. Your answers stay under your rater's name, without your "
             "own.</p><p>You can close this window now. With <b>Back</b> you can still look at your answers and change them until the study "
             "is closed.</p>")
 
 
-def closed(day, changed):
-    """The page of a study that takes no more answers, as HTML. changed: pairs with a change that was not stored."""
+def closed(day, changed, level=1):
+    """The page of a study that takes no more answers, as HTML. changed: pairs with a change that was not stored. level: of its title."""
     pairs = "one pair" if changed == 1 else f"{changed} pairs"
     lost = f"<p>You had changed {pairs} and not stored the change: there your earlier answers count.</p>" if changed else ""
-    return (f"<h1>This study is closed.</h1><p class='kit-lead'>It was closed on {escape(day)}. Answers stored before are safe. "
+    return (f"{title('This study is closed.', level)}<p class='kit-lead'>It was closed on {escape(day)}. Answers stored before are safe. "
             f"Thank you.</p>{lost}")
